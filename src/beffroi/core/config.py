@@ -1,0 +1,218 @@
+"""Where things lie: what must be known before the store opens. Everything a director changes lives in the pages instead.
+
+One file, TOML: the one named by `--config`, else for a person `~/.config/beffroi/beffroi.toml`, else
+`/etc/beffroi/beffroi.toml`; root, who runs the service, reads only the latter. No file at all is fine. Every key is declared
+once in `SETTINGS`; an unknown one is an error, and all errors of a file are told together.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from beffroi.core.errors import ConfigurationError
+from beffroi.core.model import Fault
+
+SYSTEM_FILE: Final = Path("/etc/beffroi/beffroi.toml")
+LIMIT: Final = 1 << 20
+"""Bytes of a configuration file that are read; a longer one is no configuration."""
+
+
+class Setting(NamedTuple):
+    """One key of the file: its dotted name, what its default is in words, what it is for, and how its value is read."""
+
+    name: str
+    default: str
+    help: str
+    read: Callable[[Any], Any]
+
+
+def _folder(value: Any) -> Path:
+    """An absolute folder; `~` is the home of whoever runs Beffroi. Raises ValueError with a reason."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError('a folder is expected, in quotes ("/srv/beffroi")')
+    folder = Path(value).expanduser()
+    if not folder.is_absolute():
+        raise ValueError(f'"{value}" is not a whole path: it must start with / or ~/')
+    return folder
+
+
+def _zone(value: Any) -> str:
+    """A time zone of the IANA database. Raises ValueError with a reason."""
+    if not isinstance(value, str):
+        raise ValueError('a time zone is expected, in quotes ("Europe/Brussels")')
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f'this machine knows no time zone "{value}"') from error
+    return value
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting(
+        "paths.data",
+        "/var/lib/beffroi for the service, ~/.local/share/beffroi for a person",
+        "Where Beffroi keeps the house's data: the store, the ledger, the rules that were loaded.",
+        _folder,
+    ),
+    Setting(
+        "paths.cache",
+        "~/.cache/beffroi",
+        "Where compiled rules are kept between two commands. It can be emptied at any time.",
+        _folder,
+    ),
+    Setting(
+        "house.time_zone",
+        "Europe/Brussels",
+        "The zone in which rules understand hours and days, and logs that name no zone are read.",
+        _zone,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file, the environment and the command line came to. `file` is the file that was read, if any."""
+
+    data_dir: Path
+    cache_dir: Path
+    time_zone: str = "Europe/Brussels"
+    file: Path | None = None
+
+    @property
+    def rules_dir(self) -> Path:
+        """What `beffroi rules update` loaded; beside it Beffroi's own pack always applies."""
+        return self.data_dir / "rules"
+
+
+def load(
+    file: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    env: Mapping[str, str] = os.environ,
+    root: bool | None = None,
+    system_file: Path = SYSTEM_FILE,
+) -> Config:
+    """The configuration; `file` and `data_dir` are `--config` and `--data-dir` and go before everything else.
+
+    Raises ConfigurationError with every fault of the file, each with its line; a file named by `--config` must exist.
+    """
+    root = os.geteuid() == 0 if root is None else root
+    found = (
+        file
+        if file is not None
+        else next((path for path in _candidates(env, root, system_file) if path.exists()), None)
+    )
+    stated = {} if found is None else _read(found)
+    data_home = Path("/var/lib") if root else _base(env, "XDG_DATA_HOME", ".local/share")
+    return Config(
+        data_dir=(data_dir.absolute() if data_dir is not None else stated.get("paths.data", data_home / "beffroi")),
+        cache_dir=stated.get("paths.cache", _base(env, "XDG_CACHE_HOME", ".cache") / "beffroi"),
+        time_zone=stated.get("house.time_zone", "Europe/Brussels"),
+        file=found,
+    )
+
+
+def _candidates(env: Mapping[str, str], root: bool, system_file: Path) -> Iterator[Path]:
+    if not root:
+        yield _base(env, "XDG_CONFIG_HOME", ".config") / "beffroi" / "beffroi.toml"
+    yield system_file
+
+
+def _base(env: Mapping[str, str], variable: str, below_home: str) -> Path:
+    """A base folder (XDG Base Directory Specification 0.8: a path that is not absolute is to be ignored)."""
+    stated = Path(env.get(variable, ""))
+    if stated.is_absolute():
+        return stated
+    home = Path(env.get("HOME", ""))
+    return (home if home.is_absolute() else Path.home()) / below_home
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The values a file states, by dotted name. Raises ConfigurationError with all its faults."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(LIMIT + 1)
+    except OSError as error:
+        raise ConfigurationError(
+            "The configuration file {path} cannot be read: {reason}", path=path, reason=error.strerror or error
+        ) from error
+    if len(raw) > LIMIT:
+        raise ConfigurationError("The configuration file {path} is longer than {limit} bytes", path=path, limit=LIMIT)
+    try:
+        text = raw.decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(path=path, line=line, reason="the file is not UTF-8 text") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        what, line = _toml_fault(error)
+        raise ConfigurationError(path=path, line=line, reason=what) from error
+
+    values: dict[str, Any] = {}
+    faults: list[Fault] = []
+    known = {setting.name: setting for setting in SETTINGS}
+    for name, value in _flat(document, {setting.name.rpartition(".")[0] for setting in SETTINGS}):
+        place = f"line {_line_of(text, name)}"
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            faults.append(
+                Fault(str(path), place, f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            )
+            continue
+        try:
+            values[name] = known[name].read(value)
+        except (ValueError, RuntimeError) as error:  # RuntimeError: "~somebody" of a machine that has no such person
+            faults.append(Fault(str(path), place, f"{name}: {error}"))
+    if faults:
+        raise ConfigurationError("The configuration file {path} is wrong", path=path, faults=faults)
+    return values
+
+
+def _toml_fault(error: Exception) -> tuple[str, int]:
+    """What tomllib found and on which line (it says so only in its message; at the end of the text it says no number)."""
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+    if place is None:
+        return "it is nested too deeply" if isinstance(error, RecursionError) else str(error), 1
+    what = str(error)[: place.start()]
+    return f"this is not TOML: {what[:1].lower()}{what[1:]}", int(place[1]) if place[1] else 1
+
+
+def _flat(table: Mapping[str, Any], sections: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value under its dotted name. Only a declared section is opened, so that a table in a value's place is shown whole."""
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if name in sections and isinstance(value, dict):
+            yield from _flat(value, sections, f"{name}.")
+        else:
+            yield name, value
+
+
+def _line_of(text: str, name: str) -> int:
+    """The line on which a dotted name is set (tomllib keeps none); 1 where it was written in a way this does not follow."""
+    section = ""
+    section_line = 1
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[\[?\s*([^\]#]+?)\s*\]", line)
+        if head is not None:
+            section = _bare(head[1])
+            if name == section:
+                return number
+            section_line = number if name.startswith(f"{section}.") else section_line
+            continue
+        key = re.match(r"\s*([^=#]+?)\s*=", line)
+        if key is not None:
+            full = f"{section}.{_bare(key[1])}" if section else _bare(key[1])
+            if name == full or name.startswith(f"{full}."):
+                return number
+    return section_line
+
+
+def _bare(key: str) -> str:
+    """A dotted key without its quotes and blanks."""
+    return ".".join(part.strip().strip("\"'") for part in key.split("."))

@@ -1,0 +1,48 @@
+"""Words for people, in their language: gettext catalogues, whole sentences, named places.
+
+English sentences are the keys (`locale/*/LC_MESSAGES/beffroi.po`); French comes first, so it is what is spoken where nobody
+says which language to take.
+"""
+
+import gettext
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+LANGUAGES = ("fr", "nl", "de", "en")
+LOCALE = Path(__file__).parent.parent / "locale"
+
+Words = Callable[..., str]
+"""`words("{count} events", count=3)`: the sentence in the language, its places filled."""
+
+
+def spoken(asked: str | None, env: Mapping[str, str] = os.environ) -> str:
+    """The language to speak: the one asked for, else the system's if Beffroi knows it, else French."""
+    for wish in (asked, env.get("LC_ALL"), env.get("LC_MESSAGES"), env.get("LANG")):
+        if wish and wish[:2].lower() in LANGUAGES:
+            return wish[:2].lower()
+    return LANGUAGES[0]
+
+
+@lru_cache(maxsize=8)
+def words(language: str) -> Words:
+    """The function that says a sentence in a language of LANGUAGES. A sentence that has no translation stays English."""
+    catalogue: gettext.NullTranslations = gettext.NullTranslations()
+    if language != "en":
+        catalogue = gettext.translation("beffroi", LOCALE, [language], fallback=True)
+
+    def say(sentence: str, **values: object) -> str:
+        told = catalogue.gettext(sentence)
+        return told.format_map(values) if values else told
+
+    return say
+
+
+def number(value: float, language: str, digits: int = 0) -> str:
+    """A number as the language writes it: 1 204 331 in French, 1.204.331 in German and Dutch, 1,204,331 in English."""
+    plain = f"{value:,.{digits}f}"
+    if language == "en":
+        return plain
+    thousands, point = ("\u202f", ",") if language == "fr" else (".", ",")
+    return plain.replace(",", "\0").replace(".", point).replace("\0", thousands)

@@ -1,0 +1,54 @@
+"""What all tests share: the corpus, and the rule that with the corpus present none of its tests is skipped."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# A slow moment of a shared machine is no fault of ours; ./test --long looks ten times as far.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1_000)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("house" if config.option.markexpr else "long")
+
+
+def corpus_folder() -> Path | None:
+    """The folder of real data: BEFFROI_CORPUS, else the one beside the project; None where there is none."""
+    folder = Path(os.environ.get("BEFFROI_CORPUS") or ROOT.parent / "shared" / "corpus")
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    folder = corpus_folder()
+    if folder is None:
+        pytest.skip("no corpus: set BEFFROI_CORPUS to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's own folder."""
+    return ROOT
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test of the corpus that is skipped although the corpus is there has silently stopped testing: it fails."""
+    report = yield
+    if (
+        report.skipped
+        and "corpus" in getattr(item, "fixturenames", ())
+        and corpus_folder()
+        and not hasattr(report, "wasxfail")
+    ):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped although the corpus is there: {reason}"
+    return report

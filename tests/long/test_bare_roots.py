@@ -1,0 +1,170 @@
+"""The promise "two commands on a fresh machine", kept in bare Debian roots: nothing there but what debootstrap's minbase gives.
+
+The host's certificates and package settings (apt's Acquire options, pip's files, PIP_*, *_proxy and certificate variables) are
+carried into the root read-only: how a machine reaches its packages is its own affair, not part of the promise.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a root"),
+    pytest.mark.skipif(not shutil.which("apt-get"), reason="needs Debian's apt, to fetch debootstrap"),
+]
+
+SETTINGS = re.compile(
+    r"PIP_\w+|\w*(_CERT|_CA_|CA_BUNDLE|CAINFO|CERT_FILE|CERT_DIR)\w*|(https?|ftp|no|all)_proxy", re.IGNORECASE
+)
+"""Variables that say how packages are reached and whom to trust."""
+
+FILES = ("/etc/pip.conf", "/etc/resolv.conf", "/etc/hosts", "~/.config/pip", "~/.pip")
+"""Files that do."""
+
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+OWN_CERTIFICATES = "/usr/local/share/ca-certificates/host.crt"
+"""Where Debian takes the certificates a machine trusts of its own accord, to build its BUNDLE with."""
+
+
+@dataclass(frozen=True)
+class BareRoot:
+    """A Debian root in a folder, with our project's files in /beffroi, owned by the ordinary user 1000."""
+
+    folder: Path
+    binds: tuple[tuple[str, str], ...]
+
+    def run(self, *command: str, user: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command in it, in a mount namespace of its own so that nothing stays mounted."""
+        mounts = [
+            f"mount -t proc proc {self.folder}/proc",
+            f"mount --rbind /dev {self.folder}/dev",
+            *(f"mount --bind -o ro {path} {self.folder}{inside}" for path, inside in self.binds),
+        ]
+        settings = [f"{name}={value}" for name, value in os.environ.items() if SETTINGS.fullmatch(name)]
+        inside = [
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            f"HOME={'/root' if user == 0 else '/home/nurse'}",
+            *settings,
+        ]
+        script = " && ".join([*mounts, f'exec chroot --userspec={user}:{user} {self.folder} "$@"'])
+        return subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, "root", *inside, *command],
+            cwd="/",
+            stdin=-3,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def debootstrap(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Debian's debootstrap, unpacked rather than installed."""
+    folder = tmp_path_factory.mktemp("debootstrap")
+    subprocess.run(["apt-get", "-q", "update"], check=True, capture_output=True)
+    subprocess.run(["apt-get", "-q", "download", "debootstrap"], cwd=folder, check=True, capture_output=True)
+    (package,) = folder.glob("*.deb")
+    subprocess.run(["dpkg", "-x", package, folder], check=True)
+    return [
+        "env",
+        f"DEBOOTSTRAP_DIR={folder}/usr/share/debootstrap",
+        f"{folder}/usr/sbin/debootstrap",
+        "--variant=minbase",
+    ]
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def bare(request: pytest.FixtureRequest, debootstrap: list[str], tmp_path: Path, root: Path) -> Iterator[BareRoot]:
+    folder = tmp_path / "root"
+    done = subprocess.run([*debootstrap, request.param, folder, mirror()], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    (folder / "etc/apt/apt.conf.d/90host").write_text(acquire_options(), "utf-8")
+    (folder / "home/nurse").mkdir(parents=True)
+    for name in tracked(root):
+        target = folder / "beffroi" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, target)
+    subprocess.run(["chown", "-R", "1000:1000", folder / "beffroi", folder / "home/nurse"], check=True)
+    yield BareRoot(folder, tuple(place(folder)))
+    shutil.rmtree(folder)
+
+
+def mirror() -> str:
+    """Where this host gets Debian's main packages from."""
+    listing = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Origin: Debian",
+        "Label: Debian",
+        "Component: main",
+    ]
+    return subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def acquire_options() -> str:
+    """The host's ways of fetching for apt: proxies, certificates, patience."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    wanted = re.compile(r"^Acquire::(https?::|ftp::|Check-|Retries)\S* .*;$", re.MULTILINE)
+    return "\n".join(found[0] for found in wanted.finditer(dump)) + "\n"
+
+
+def tracked(root: Path) -> list[str]:
+    """The files a clone would have, and those about to be committed."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [name for name in names if name and (root / name).is_file()]
+
+
+def place(folder: Path) -> Iterator[tuple[str, str]]:
+    """Make room in the root for each of the host's settings that exist; what to bind, and where."""
+    named = [value for name, value in os.environ.items() if SETTINGS.fullmatch(name) and value.startswith("/")]
+    paths = {os.fspath(Path(path).expanduser()) for path in (*FILES, *named)} - {BUNDLE, os.fspath(Path(BUNDLE).parent)}
+    for path, inside in [(BUNDLE, OWN_CERTIFICATES), *((path, path) for path in sorted(paths))]:
+        if not Path(path).exists():
+            continue
+        room = folder / inside.lstrip("/")
+        room.parent.mkdir(parents=True, exist_ok=True)
+        if Path(path).is_dir():
+            room.mkdir(exist_ok=True)
+        else:
+            room.touch()
+        yield path, inside
+
+
+def test_a_bare_debian_gets_its_answer_with_nothing_else_typed(bare: BareRoot, corpus: Path) -> None:
+    """One story, because each step stands on the one before."""
+    as_nurse = bare.run("/beffroi/beffroi", "--version", user=1000)
+    assert as_nurse.returncode == 2
+    assert as_nurse.stderr.splitlines()[-1].endswith("type: sudo apt install python3 python3-venv")
+
+    installed = bare.run("apt-get", "install", "--yes", "--no-install-recommends", "python3")
+    assert installed.returncode == 0, installed.stderr
+    with_python_alone = bare.run("/beffroi/beffroi", "--version", user=1000)
+    assert with_python_alone.stderr.splitlines()[-2:] == as_nurse.stderr.splitlines()[-2:]
+
+    as_root = bare.run("/beffroi/beffroi", "--version")
+    assert as_root.returncode == 0, as_root.stderr
+    assert re.fullmatch(r"beffroi [\d.]+\n", as_root.stdout)
+    assert len(as_root.stderr.splitlines()) == 6
+
+    shutil.copy(next((corpus / "evtx-attack-samples").glob("Discovery/*.evtx")), bare.folder / "tmp" / "night.evtx")
+    hunt = bare.run("/beffroi/beffroi", "hunt", "--json", "/tmp/night.evtx", user=1000)
+    assert hunt.returncode == 0, hunt.stderr
+    assert all(json.loads(line)["file"] for line in hunt.stdout.splitlines())
+
+    tests = bare.run("/beffroi/test", "--fast", user=1000)
+    assert tests.returncode == 0, tests.stdout[-4000:]
+    assert re.search(r"\d+ passed.* in [\d.]+s", tests.stdout.splitlines()[-1])
