@@ -1,0 +1,1 @@
+"""Events come in: `formats` turns bytes into events, whatever shape they travelled in."""

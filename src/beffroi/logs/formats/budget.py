@@ -1,0 +1,32 @@
+"""What an archive may still give: one budget for the outermost archive with all the archives in it."""
+
+from beffroi.logs.formats.limits import Limits
+
+
+class Unreadable(OSError):
+    """Why something cannot be read, or not further, in one sentence."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class TooMuch(Unreadable):
+    """A limit is reached; nothing more is read from the archive."""
+
+
+class Budget:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._bytes = 0
+        self._members = 0
+
+    def member(self) -> None:
+        self._members += 1
+        if self._members > self.limits.members:
+            raise TooMuch(f"it holds more than {self.limits.members:,} files; the others were not read")
+
+    def spend(self, size: int) -> None:
+        """Counts bytes that came out."""
+        self._bytes += size
+        if self._bytes > self.limits.total:
+            raise TooMuch(f"its files are longer than {self.limits.total:,} bytes together; the rest was not read")

@@ -1,0 +1,260 @@
+"""Files, folders and archives → recordings, each one file or archive member, recognised by its content."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import IO
+
+from beffroi.core.errors import InputError
+from beffroi.core.model import Event, Fault
+from beffroi.logs.formats import archive, eventxml, evtx, jsonlines
+from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
+from beffroi.logs.formats.faults import FaultLog
+from beffroi.logs.formats.limits import Limits
+from beffroi.logs.formats.recognise import HEAD, MORE, Format, recognise, what_it_is
+from beffroi.logs.formats.sources import Rewound, Source, as_utf8
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe without a writer must not make us wait
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISLNK, "it is a link; name what it points to in order to read that"),
+    (stat.S_ISFIFO, "it is a named pipe, not a file"),
+    (stat.S_ISSOCK, "it is a socket, not a file"),
+    (stat.S_ISCHR, "it is a device, not a file"),
+    (stat.S_ISBLK, "it is a device, not a file"),
+)
+
+
+class Recording:
+    """One file or archive member, read lazily and once. `faults` fills while `events` runs."""
+
+    def __init__(self, path: str, size: int, limits: Limits, opened: "_Opened | None", reopen: "Callable[[], _Opened]") -> None:
+        self.path = path  # as shown to people: "dir/a.evtx", "b.zip!inner/c.evtx"
+        self.size = size  # bytes; 0 where an archive does not say
+        self.faults: list[Fault] = []
+        self._limits = limits
+        self._opened = opened
+        self._reopen = reopen
+
+    def events(self) -> Iterator[Event]:
+        """The events that can be read, in the file's order."""
+        log = FaultLog(self.path, self.faults, self._limits.faults)
+        opened, self._opened = self._opened, None
+        try:
+            opened = opened or self._reopen()
+            yield from _events(opened, log, self._limits)
+        except OSError as error:
+            log.add("", _reason(error))
+        finally:
+            if opened:
+                opened.close()
+            log.close()
+
+    def release(self) -> None:
+        """Closes what was opened to recognise the file; `events` opens it again."""
+        opened, self._opened = self._opened, None
+        if opened:
+            opened.close()
+
+
+class _Opened:
+    """A stream at its beginning, with what was seen of it."""
+
+    def __init__(self, source: Source, head: bytes, close: Callable[[], None]) -> None:
+        self.source = source
+        self.head = head
+        self.close = close
+
+
+def recordings(paths: Sequence[Path], *, limits: Limits | None = None, faults: list[Fault]) -> Iterator[Recording]:
+    """The recordings under `paths`: files, folders (walked in sorted order, links not followed), archives (opened).
+
+    What is no recording is told to `faults`: pipes, folders that cannot be listed, archives beyond `limits`. Raises
+    InputError at once, before anything is read, where a path does not exist.
+    """
+    _all_there(paths)
+    return _recordings(paths, limits or Limits(), faults)
+
+
+def _all_there(paths: Sequence[Path]) -> None:
+    missing = [path for path in paths if not os.path.lexists(path)]
+    if missing:
+        raise InputError(
+            path=", ".join(shown(path) for path in missing),
+            reason="there is no such file or folder" if len(missing) == 1 else "there are no such files or folders",
+        )
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as people and JSON can read it; bytes that are no UTF-8 stand in it as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[tuple[Path, int]]:
+    """(path, bytes) of each file under `paths`, in the order in which `recordings` reads them; what a folder holds besides
+    (links, pipes) is told to `faults` here. Raises InputError as `recordings` does."""
+    _all_there(paths)
+    for path in paths:
+        kind = _mode(path, faults, follow=True)
+        if kind is None:
+            continue
+        if not stat.S_ISDIR(kind):
+            yield Path(path), Path(path).stat().st_size
+            continue
+        for name in _walk(os.fspath(path).rstrip(os.sep) or os.sep, faults):
+            try:
+                found = Path(name).stat(follow_symlinks=False)
+                _refuse(found.st_mode)
+            except OSError as error:
+                faults.append(Fault(shown(name), "", _reason(error)))
+            else:
+                yield Path(name), found.st_size
+
+
+def _recordings(paths: Sequence[Path], limits: Limits, faults: list[Fault]) -> Iterator[Recording]:
+    for path in paths:
+        # A path that a person names is followed when it is a link; what a folder holds is not.
+        kind = _mode(path, faults, follow=True)
+        if kind is None:
+            continue
+        if stat.S_ISDIR(kind):
+            for entry in _walk(os.fspath(path).rstrip(os.sep) or os.sep, faults):
+                yield from _file(entry, limits, faults, follow=False)
+        else:
+            yield from _file(os.fspath(path), limits, faults, follow=True)
+
+
+def _mode(path: str | Path, faults: list[Fault], *, follow: bool) -> int | None:
+    try:
+        return Path(path).stat(follow_symlinks=follow).st_mode
+    except OSError as error:
+        faults.append(Fault(shown(path), "", _reason(error)))
+        return None
+
+
+def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
+    """The files below `folder`, in the order of their names, folders among them."""
+    waiting = [iter([folder])]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+            continue
+        try:
+            with os.scandir(path) as entries:
+                listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError as error:
+            faults.append(Fault(shown(path), "", _reason(error)))
+            continue
+        # Files directly, folders when their turn comes.
+        below: list[str] = []
+        for name, is_folder in listed:
+            if is_folder:
+                below.append(f"{path}{os.sep}{name}")
+            else:
+                yield f"{path}{os.sep}{name}"
+        waiting.append(iter(below))
+
+
+def _open_file(path: str, *, follow: bool) -> FileIO:
+    """A regular file, opened without ever waiting. Raises OSError."""
+    mode = Path(path).stat(follow_symlinks=follow).st_mode  # before opening: to open a device can do something
+    _refuse(mode)
+    descriptor = os.open(path, _OPEN | (0 if follow else os.O_NOFOLLOW))
+    file = FileIO(descriptor)
+    try:
+        _refuse(os.fstat(descriptor).st_mode)  # it may have been exchanged meanwhile
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise Unreadable(next((what for is_kind, what in _KINDS if is_kind(mode)), "it is no file"))
+
+
+def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> Iterator[Recording]:
+    name = shown(path)
+
+    def opened() -> _Opened:
+        file = _open_file(path, follow=follow)
+        try:
+            head = file.read(HEAD)
+            file.seek(0)
+        except OSError:
+            file.close()
+            raise
+        return _Opened(file, head, file.close)
+
+    try:
+        first = opened()
+    except OSError as error:
+        faults.append(Fault(name, "", _reason(error)))
+        return
+    if recognise(first.head) is Format.ARCHIVE:
+        assert isinstance(first.source, FileIO)
+        yield from _archive(first.source, name, Budget(limits), limits.nesting, faults)
+        return
+    recording = Recording(name, os.fstat(first.source.fileno()).st_size, limits, first, opened)  # type: ignore[attr-defined]
+    yield recording
+    recording.release()
+
+
+def _archive(file: IO[bytes] | FileIO, path: str, budget: Budget, nesting: int, faults: list[Fault]) -> Iterator[Recording]:
+    """The recordings in an archive. It stays open as long as one of them may still be read."""
+    try:
+        for member in archive.members(file, path, budget):
+            name = f"{path}!{member.name}"
+            try:
+                head = member.open().read(HEAD)
+                if recognise(head) is not Format.ARCHIVE:
+                    yield Recording(name, member.size, budget.limits, None, _reopener(member))
+                elif nesting:
+                    inner = archive.spooled(member.open(), budget.limits)
+                    yield from _archive(inner, name, budget, nesting - 1, faults)
+                else:
+                    faults.append(Fault(name, "", "it is an archive in too many others; it was not opened"))
+            except TooMuch:
+                raise
+            except OSError as error:
+                faults.append(Fault(name, "", _reason(error)))
+    except OSError as error:
+        faults.append(Fault(path, "", _reason(error)))
+
+
+def _reopener(member: archive.Member) -> Callable[[], _Opened]:
+    def opened() -> _Opened:
+        return _Opened(member.open(), member.open().read(HEAD), lambda: None)
+
+    return opened
+
+
+def _events(opened: _Opened, log: FaultLog, limits: Limits) -> Iterator[Event]:
+    """What a stream holds, by the reader for its format."""
+    source, head = opened.source, opened.head
+    kind = recognise(head)
+    if kind is Format.UNKNOWN and len(head) == HEAD:
+        head = source.read(MORE)
+        source = Rewound(head, source)
+        kind = recognise(head)
+    if kind is Format.EVTX:
+        return evtx.read(source, log)
+    if kind is Format.JSON:
+        return jsonlines.read(as_utf8(head, source), log, limits)
+    if kind is Format.XML:
+        return eventxml.read(as_utf8(head, source), log, limits)
+    if kind is Format.UNKNOWN:
+        log.add("", what_it_is(head))
+    elif log.path.lower().endswith((".evtx", ".xml", ".zip", ".7z", ".gz")):
+        # An empty text log is a whole log without lines; these formats are never empty.
+        log.add("", "the file is empty")
+    return iter(())
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, Unreadable):
+        return str(error)
+    return f"it cannot be read: {error.strerror or error}"

@@ -1,0 +1,118 @@
+"""7z archives: one compressed whole, unpacked in one go into nameless files, by the `py7zr` library."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import py7zr
+from py7zr.io import Py7zIO, WriterFactory
+
+from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
+
+BLOCK = 1 << 20
+
+# By itself the library takes up to 128 MB of output at a time into memory; a later version without this name does so again.
+py7zr.py7zr.get_memory_limit = lambda: BLOCK  # type: ignore[attr-defined]
+
+Unpacked = tuple[str, IO[bytes] | None, str]
+"""(name, content, why it or its end cannot be read or "")."""
+
+
+def unpack(file: IO[bytes], budget: Budget) -> Iterator[Unpacked]:
+    """The members in the archive's order. Raises Unreadable when there is nothing to unpack at all."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    limits = budget.limits
+    try:
+        with py7zr.SevenZipFile(file) as archive:
+            if archive.needs_password():
+                raise Unreadable("it is encrypted; unpack it with its password first")
+            names = [info.filename for info in archive.list() if not info.is_directory]
+            harmless = [name for name in names if _stays_inside(name)]
+            for name in names:
+                budget.member()
+                if not _stays_inside(name):
+                    yield name, None, "its name leads out of the archive; it was not read"
+            factory = _Factory(budget, max(limits.slack, limits.ratio * size))
+            failure = _extract(archive, harmless, factory)
+    except Unreadable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a library of many decompressors, each with its own errors
+        raise Unreadable(_sentence(error)) from None
+    for writer in factory.writers:
+        yield writer.name, writer.file, "" if writer.complete else failure
+    if failure and all(writer.complete for writer in factory.writers):
+        raise Unreadable(failure)
+
+
+def _extract(archive: Any, names: list[str], factory: "_Factory") -> str:
+    """Unpacks into `factory`; why it stopped early, or ""."""
+    try:
+        archive.extract(targets=names, factory=factory)
+    except Exception as error:  # noqa: BLE001 - as above; what was unpacked before stays
+        return _sentence(error)
+    return ""
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, Unreadable):
+        return str(error)
+    if isinstance(error, py7zr.exceptions.PasswordRequired):
+        return "it is encrypted; unpack it with its password first"
+    return f"it cannot be unpacked: {str(error) or type(error).__name__}"
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return not path.is_absolute() and ".." not in path.parts and ":" not in (path.parts or ("",))[0]
+
+
+class _Factory(WriterFactory):
+    def __init__(self, budget: Budget, most: int) -> None:
+        self.writers: list[_Writer] = []
+        self.left = most  # bytes until the archive counts as a bomb
+        self.budget = budget
+
+    def create(self, filename: str) -> "_Writer":
+        writer = _Writer(filename, self)
+        self.writers.append(writer)
+        return writer
+
+
+class _Writer(Py7zIO):
+    """One member on its way into a nameless file."""
+
+    def __init__(self, name: str, factory: _Factory) -> None:
+        self.name = name
+        self.complete = False
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(factory.budget.limits.memory)  # noqa: SIM115 - its reader closes it
+        self._factory = factory
+        self._size = 0
+
+    def write(self, data: bytes | bytearray) -> int:
+        limits = self._factory.budget.limits
+        self._size += len(data)
+        self._factory.left -= len(data)
+        self._factory.budget.spend(len(data))
+        if self._size > limits.member:
+            raise TooMuch(f"it is longer than {limits.member:,} bytes; the rest was not read")
+        if self._factory.left < 0:
+            raise TooMuch(f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read")
+        return self.file.write(data)
+
+    def read(self, size: int | None = None) -> bytes:
+        return self.file.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.file.seek(offset, whence)
+
+    def flush(self) -> None:
+        pass
+
+    def size(self) -> int:
+        return self._size
+
+    def close(self) -> None:
+        self.complete = True
+        self.file.seek(0)
