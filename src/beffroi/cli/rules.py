@@ -1,0 +1,337 @@
+"""`beffroi rules`: list, test, explain, coverage, update, and the switches of single rules."""
+
+import getpass
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+
+from beffroi.cli.hunt import stated_logsource
+from beffroi.cli.options import Shared, shared_options
+from beffroi.core.config import Config
+from beffroi.core.config import load as load_config
+from beffroi.core.errors import Exit, InputError, UsageError
+from beffroi.core.model import Event, Fault
+from beffroi.core.wording import LANGUAGES, number, spoken, words
+from beffroi.rules.repository import PACK, RuleSet, load
+
+_rules_option = click.option(
+    "--rules", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+    help="Other rules than those in use; may be given again.",
+)  # fmt: skip
+_data_option = click.option("--data-dir", type=click.Path(path_type=Path), help="Where the house's data lie.")
+_config_option = click.option("--config", type=click.Path(path_type=Path), help="Another configuration file.")
+
+
+@click.group()
+def rules() -> None:
+    """List, test, explain and update the rules, and say what they can see."""
+
+
+def _in_use(config: Config) -> list[Path]:
+    """The rules in use: Beffroi's own, and what `rules update` took in."""
+    link = config.rules_dir / "live" / "rules"
+    return [PACK, link.resolve()] if link.is_dir() else [PACK]
+
+
+def _loaded(config: Config, folders: tuple[Path, ...]) -> RuleSet:
+    return load(folders or _in_use(config), cache_folder=config.cache_dir)
+
+
+def _print(shared: Shared, rows: Iterable[dict[str, Any]], text: Iterable[str]) -> None:
+    if shared.json:
+        for row in rows:
+            sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+    else:
+        for line in text:
+            click.echo(line)
+
+
+def _told(shared: Shared, faults: Iterable[Fault]) -> Exit:
+    listed = list(faults)
+    if listed and not shared.quiet:
+        say = words(spoken(shared.lang))
+        for fault in listed:
+            click.echo(say("refused: {fault}", fault=fault), err=True)
+    return Exit.PARTLY if listed else Exit.DONE
+
+
+@rules.command("list")
+@_rules_option
+@_data_option
+@_config_option
+@shared_options
+def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None, config: Path | None) -> Exit:
+    """All rules, one a line."""
+    settings = load_config(config, data_dir=data_dir)
+    found = _loaded(settings, folders)
+    off = _switched_off(settings)
+    rows = list(_rows(found, off))
+    _print(shared, rows, (f"{row['level']:<13} {row['kind']:<11} {row['id']}  {row['title']}" for row in rows))
+    return _told(shared, found.refused)
+
+
+def _rows(found: RuleSet, off: frozenset[str]) -> Iterator[dict[str, Any]]:
+    for rule in found.rules:
+        sources = {name: part for name, part in rule.logsource._asdict().items() if part is not None}
+        yield _row("rule", rule, [sources], off) | {"blind": rule.blind, "silent": rule.silent}
+    sources_of = {rule.id: {k: v for k, v in rule.logsource._asdict().items() if v is not None} for rule in found.rules}
+    for correlation in found.correlations:
+        sources_below = [sources_of[own_id] for own_id in correlation.rules if own_id in sources_of]
+        yield _row("correlation", correlation, sources_below, off)
+
+
+def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str]) -> dict[str, Any]:
+    own = Path(rule.path).is_relative_to(PACK)
+    return {
+        "id": rule.id,
+        "kind": kind,
+        "level": rule.level,
+        "tags": list(rule.tags),
+        "sources": [source for place, source in enumerate(sources) if source not in sources[:place]],
+        "situation": Path(rule.path).parent.name if own else None,
+        "languages": [language for language in LANGUAGES if own and words(language)(rule.title) != rule.title],
+        "title": rule.title,
+        "path": rule.path,
+        "enabled": rule.id not in off,
+    }
+
+
+def _switched_off(config: Config) -> frozenset[str]:
+    from beffroi.store.database import FILE
+
+    if not (config.data_dir / FILE).exists():
+        return frozenset()
+    from beffroi.rules.switches import switched_off
+    from beffroi.store import Store
+
+    with Store.open(config.data_dir) as store:
+        return switched_off(store)
+
+
+@rules.command("test")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[RULE_FILE|FOLDER]…")
+@_config_option
+@shared_options
+def test_rules(shared: Shared, paths: tuple[Path, ...], config: Path | None) -> Exit:
+    """Try each rule on its samples: it fires where it should, and nowhere else."""
+    from beffroi.rules.pack import samples
+    from beffroi.rules.trial import Trial
+
+    settings = load_config(config)
+    found = load(paths or [PACK], cache_folder=settings.cache_dir)
+    tried = [sample for path in paths or (PACK,) for sample in samples(path)]
+    failed = Trial(found, ZoneInfo(settings.time_zone)).failures(tried)
+    say, language = words(spoken(shared.lang)), spoken(shared.lang)
+    rows = [{"path": fault.path, "sample": fault.place, "what": fault.what} for fault in failed]
+    summary = {"rules": len(found.rules) + len(found.correlations), "samples": len(tried), "failed": len(failed)}
+    line = say(
+        "{rules} rules, {samples} samples, {failed} failed",
+        **{name: number(count, language) for name, count in summary.items()},
+    )
+    _print(shared, [*rows, summary], [*map(str, failed), line])
+    _told(shared, found.refused)
+    return Exit.ERROR if failed or found.refused else Exit.DONE
+
+
+@rules.command()
+@click.argument("rule_id", metavar="ID")
+@click.argument("event", metavar="EVENT")
+@click.option(
+    "--logsource", metavar="product=…,service=…", help="What the event is, where it names no Windows channel."
+)
+@_rules_option
+@_data_option
+@_config_option
+@shared_options
+def explain(
+    shared: Shared, rule_id: str, event: str, logsource: str | None, folders: tuple[Path, ...],
+    data_dir: Path | None, config: Path | None,
+) -> Exit:  # fmt: skip
+    """Why the rule ID fires on EVENT, or does not. EVENT is FILE:RECORD, FILE (its first event) or - (JSON on stdin)."""
+    from beffroi.detect.explain import Node
+    from beffroi.detect.explain import explain as explained
+
+    settings = load_config(config, data_dir=data_dir)
+    found = [rule for rule in _loaded(settings, folders).rules if rule.id.startswith(rule_id)]
+    if len(found) != 1:
+        reason = "no rule has" if not found else f"{len(found)} rules have"
+        raise UsageError("{reason} an id that begins with {id}", reason=reason, id=rule_id)
+    said = explained(found[0], _event(event)[1], ZoneInfo(settings.time_zone), stated_logsource(logsource))
+    say = words(spoken(shared.lang))
+
+    def lines(node: Node, depth: int) -> Iterator[str]:
+        value = "" if node.parts or node.value is None else f"   ← {_short(node.value)}"
+        yield f"{'  ' * depth}{'✓' if node.holds else '✗'} {node.asks}{value}"
+        for part in node.parts:
+            yield from lines(part, depth + 1)
+
+    source = str(found[0].logsource)
+    first = (
+        say("The event is not of the log source {source} that the rule is about.", source=source)
+        if not said.applies
+        else say("The rule fires.")
+        if said.fires
+        else say("The rule does not fire.")
+    )
+    row = {"rule_id": found[0].id, "rule": found[0].title, "applies": said.applies, "fires": said.fires}
+    _print(shared, [row | {"condition": said.root.to_plain()}], [found[0].title, first, *lines(said.root, 1)])
+    return Exit.DONE
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 160 else text[:160] + "…"
+
+
+def _event(where: str) -> Event:
+    """The event that a person points at."""
+    from beffroi.logs.formats import recordings
+
+    if where == "-":
+        try:
+            fields = orjson.loads(sys.stdin.buffer.read(16 << 20))
+        except ValueError as error:
+            raise InputError(path="stdin", reason=f"no JSON: {error}") from None
+        if not isinstance(fields, dict):
+            raise InputError(path="stdin", reason="it holds no JSON object")
+        return 1, fields, None
+    path, wanted = where, ""
+    if not Path(where).exists() and ":" in where:
+        path, _, wanted = where.rpartition(":")
+    for recording in recordings([Path(path)], faults=[]):
+        for event in recording.events():
+            if not wanted or str(event[0]) == wanted:
+                return event
+    raise InputError(path=where, reason="no such event; write it as FILE:RECORD (record_id in the matches of `hunt`)")
+
+
+@rules.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECORDING…")
+@_rules_option
+@_data_option
+@_config_option
+@shared_options
+def coverage(
+    shared: Shared, paths: tuple[Path, ...], folders: tuple[Path, ...], data_dir: Path | None, config: Path | None
+) -> Exit:
+    """Which rules could fire on what these recordings hold, which are blind, and what to switch on for them."""
+    from beffroi.logs.formats import recordings
+    from beffroi.rules.coverage import Inventory
+    from beffroi.rules.coverage import coverage as covered
+
+    found = _loaded(load_config(config, data_dir=data_dir), folders)
+    inventory, faults = Inventory(), list[Fault]()
+    for recording in recordings(paths, faults=faults):
+        inventory.add(recording.events())
+        faults += recording.faults
+    result = covered(found.rules, inventory.seen())
+    say, language = words(spoken(shared.lang)), spoken(shared.lang)
+    rows: list[dict[str, Any]] = [
+        {"kind": "summary", "able": len(result.able), "blind": len(result.blind), "refused": len(found.refused)},
+        *({"kind": "advice", "advice": advice, "rules": count} for advice, count in result.advice),
+        *(
+            {
+                "kind": "blind",
+                "rule_id": blind.rule.id,
+                "rule": blind.rule.title,
+                "why": blind.why,
+                "advice": blind.advice,
+            }
+            for blind in result.blind
+        ),
+    ]
+    text = [
+        say(
+            "{able} rules can fire on what these recordings hold; {blind} are blind.",
+            able=number(len(result.able), language), blind=number(len(result.blind), language),
+        ),
+        *(
+            say("{advice}: {count} more rules", advice=advice, count=number(count, language))
+            for advice, count in result.advice
+        ),
+    ]  # fmt: skip
+    _print(shared, rows, text)
+    return Exit.PARTLY if faults else Exit.DONE
+
+
+@rules.command()
+@click.option("--from", "source", metavar="FILE.zip|URL", help="Where the new rules are.")
+@click.option("--sha256", help="The SHA-256 that the archive must have; without it, it is shown.")
+@click.option("--back", "backwards", is_flag=True, help="Take the rules before the present ones into use again.")
+@click.option("--dry-run", is_flag=True, help="Check and try the rules, change nothing.")
+@_data_option
+@_config_option
+@shared_options
+def update(
+    shared: Shared, source: str | None, sha256: str | None, *, backwards: bool, dry_run: bool,
+    data_dir: Path | None, config: Path | None,
+) -> Exit:  # fmt: skip
+    """Take new rules into use: all of them at once, after they were tried. The old ones are kept."""
+    from beffroi.rules import update as updates
+    from beffroi.rules.trial import try_rules
+    from beffroi.store import Store
+
+    if (source is None) is not backwards:
+        raise UsageError("say where the rules are (--from FILE.zip or --from URL), or --back", verb="rules update")
+    settings = load_config(config, data_dir=data_dir)
+    zone = ZoneInfo(settings.time_zone)
+
+    def tried(folder: Path) -> updates.Report:
+        return try_rules(folder, zone=zone, cache_folder=settings.cache_dir)
+
+    with Store.open(settings.data_dir) as store:
+        common: dict[str, Any] = {
+            "folder": settings.rules_dir,
+            "try_rules": tried,
+            "actor": getpass.getuser(),
+            "store": store,
+        }
+        if backwards:
+            result = updates.back(**common)
+        else:
+            assert source is not None
+            result = updates.update(source, sha256=sha256, dry_run=dry_run, **common)
+    report = result.report
+    row = {
+        "source": result.source, "sha256": result.sha256, "files": result.files, "left_out": result.left_out,
+        "loaded": report.loaded, "refused": len(report.refused), "blind": report.blind, "samples": report.samples,
+        "in_use": result.switched, "replaced": result.replaced,
+    }  # fmt: skip
+    say, language = words(spoken(shared.lang)), spoken(shared.lang)
+    text = [
+        f"SHA-256 {result.sha256}",
+        say(
+            "{loaded} rules loaded, {refused} refused, {blind} blind; {samples} samples tried.",
+            loaded=number(report.loaded, language), refused=number(len(report.refused), language),
+            blind=number(report.blind, language), samples=number(report.samples, language),
+        ),
+        say("They are in use now.") if result.switched else say("Nothing was changed (--dry-run)."),
+    ]  # fmt: skip
+    _print(shared, [row], text)
+    return _told(shared, report.refused)
+
+
+@rules.command()
+@click.argument("rule_id", metavar="ID")
+@click.argument("setting", type=click.Choice(["on", "off"]))
+@click.option("--reason", required=True, help="Why: somebody will ask in a year.")
+@_data_option
+@_config_option
+@shared_options
+def switch(shared: Shared, rule_id: str, setting: str, reason: str, data_dir: Path | None, config: Path | None) -> Exit:
+    """Switch one rule on or off. It stays so through every update."""
+    from beffroi.rules import switches
+    from beffroi.store import Store
+
+    settings = load_config(config, data_dir=data_dir)
+    with Store.open(settings.data_dir) as store:
+        switches.switch(store, getpass.getuser(), rule_id, enabled=setting == "on", reason=reason)
+    say = words(spoken(shared.lang))
+    line = say("The rule {id} is on.", id=rule_id) if setting == "on" else say("The rule {id} is off.", id=rule_id)
+    _print(shared, [{"rule_id": rule_id, "enabled": setting == "on", "reason": reason}], [line])
+    return Exit.DONE

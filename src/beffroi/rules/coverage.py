@@ -1,0 +1,246 @@
+"""What can be seen: which rules could fire on what the sources send, which are blind, and what to switch on for them.
+
+A rule is blind where no event of its log source comes, or where those that come never carry the fields it needs. Worked out
+from the names of channels, events and fields only; no value of an event is kept.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from beffroi.core.model import Event
+from beffroi.detect.ir import Expr, Rule, settled
+from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, with_view
+
+Seen = Mapping[tuple[str, int], frozenset[str]]
+"""(channel, event number) → the names of the fields that ever had a value in such events."""
+
+
+class Blind(NamedTuple):
+    """A rule that cannot fire, why, and what would let it see (several where any one of them would do)."""
+
+    rule: Rule
+    why: str
+    advice: tuple[str, ...]
+
+
+class Coverage(NamedTuple):
+    """The rules that can fire, those that cannot, and how many rules each piece of advice would open, the best first."""
+
+    able: tuple[Rule, ...]
+    blind: tuple[Blind, ...]
+    advice: tuple[tuple[str, int], ...]
+
+
+class Inventory:
+    """Gathers what the sources send: no values, only names. Bounded, since senders choose the names."""
+
+    MOST_GROUPS = 20_000
+    MOST_NAMES = 2_000
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, int], set[str]] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take note of some events."""
+        for _, fields, _ in events:
+            channel, number = fields.get("Channel"), fields.get("EventID")
+            if isinstance(channel, str) and isinstance(number, int):
+                names = self._groups.get((channel, number))
+                if names is None:
+                    if len(self._groups) >= self.MOST_GROUPS:
+                        continue
+                    names = self._groups[channel, number] = set()
+                if len(names) < self.MOST_NAMES:
+                    names.update([name for name, value in fields.items() if value not in (None, "", [])])
+
+    def seen(self) -> dict[tuple[str, int], frozenset[str]]:
+        """What was gathered."""
+        return {key: frozenset(names) for key, names in self._groups.items()}
+
+
+def coverage(rules: Iterable[Rule], seen: Seen) -> Coverage:
+    """Which of the rules can fire on sources that send what was seen."""
+    able: list[Rule] = []
+    blind: list[Blind] = []
+    gain: Counter[str] = Counter()
+    by_channel: dict[str, list[int]] = {}
+    for channel, number in seen:
+        by_channel.setdefault(channel.lower(), []).append(number)
+    names = {channel.lower(): channel for channel, _ in seen}
+    for rule in rules:
+        why = _blindness(rule, seen, by_channel, names)
+        if why is None:
+            able.append(rule)
+        else:
+            blind.append(why)
+            gain.update(why.advice)
+    return Coverage(tuple(able), tuple(blind), tuple(gain.most_common()))
+
+
+def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], names: Mapping[str, str]) -> Blind | None:
+    if rule.blind is not None:
+        return Blind(rule, rule.blind, (f"give values to the list ({rule.blind})",))
+    places = targets(rule.logsource)
+    if places is None:
+        return _no_windows_log(rule)
+    condition = rule.condition
+    advice: list[str] = []
+    why = ""
+    for target in places:
+        missing: set[str] = set()
+        come = False
+        for channel, number in _groups(target, rule, by_channel, names):
+            come = True
+            available = _available(target.view, seen[channel, number])
+            settled_here = settled(condition, {"Channel": channel, "EventID": str(number)})
+            if _can_hold(settled_here, available)[0] and _can_hold(target.guard, available)[0]:
+                return None
+            missing |= _missing(settled_here, available)
+        if come and missing:
+            why = why or f"its fields never come: {', '.join(sorted(missing))}"
+            advice.append(_fields_advice(target, rule, missing))
+        elif not come:
+            if _merely_quiet(target, rule, by_channel):
+                return None
+            advice.append(_source_advice(target, rule))
+    return Blind(rule, why or "no event of its log source comes", tuple(dict.fromkeys(advice)))
+
+
+def _no_windows_log(rule: Rule) -> Blind:
+    category = rule.logsource.category or ""
+    if rule.logsource.product in (None, "windows") and category in NO_EVENT_LOG:
+        return Blind(rule, f"no event log holds the {NO_EVENT_LOG[category]}: Windows only traces it", ())
+    return Blind(rule, "no source of this kind sends events", (f"connect a source of the kind {rule.logsource}",))
+
+
+def _groups(
+    target: Target, rule: Rule, by_channel: Mapping[str, list[int]], names: Mapping[str, str]
+) -> Iterator[tuple[str, int]]:
+    channels = [channel.lower() for channel in target.channels] or list(by_channel)
+    for channel in channels:
+        for number in by_channel.get(channel, ()):
+            wanted = target.events is None or number in target.events
+            if wanted and (rule.events is None or number in rule.events):
+                yield names[channel], number
+
+
+def _merely_quiet(target: Target, rule: Rule, by_channel: Mapping[str, list[int]]) -> bool:
+    """The channel is sent and nothing has to be switched on for such events: they only did not happen yet."""
+    numbers = target.events if target.events is not None else rule.events
+    for channel in target.channels:
+        came = by_channel.get(channel.lower())
+        if came is None or channel == SYSMON or target.view == "process_4688":
+            continue
+        if channel in POWERSHELL and numbers and numbers <= {4103, 4104}:
+            continue
+        audited = [events for events, _ in _SECURITY_AUDIT if channel == SECURITY and numbers and events & numbers]
+        if not audited or any(events.intersection(came) for events in audited):
+            return True
+    return not target.channels and bool(by_channel)
+
+
+def _available(view: str, fields: frozenset[str]) -> frozenset[str]:
+    return frozenset(with_view(view, [dict.fromkeys(fields, "x")])[0])
+
+
+def _can_hold(expr: Expr, available: frozenset[str]) -> tuple[bool, bool]:
+    """(can be true, can be false) when fields outside `available` never have a value."""
+    if isinstance(expr, bool):
+        return expr, not expr
+    kind = expr[0]
+    if kind == "not":
+        true, false = _can_hold(expr[1], available)
+        return false, true
+    if kind in ("and", "or"):
+        parts = [_can_hold(part, available) for part in expr[1]]
+        if kind == "and":
+            return all(true for true, _ in parts), any(false for _, false in parts)
+        return any(true for true, _ in parts), all(false for _, false in parts)
+    if expr[1] is None or (expr[1] in available and (kind != "ref" or expr[3] in available)):
+        return True, True
+    holds = kind == "none" or (kind == "exists" and not expr[2])
+    return holds, not holds
+
+
+def _missing(expr: Expr, available: frozenset[str]) -> set[str]:
+    """The absent fields that matter: one that alone would do, else all that the condition asks for."""
+    absent = {name for leaf in _positive(expr) for name in _names(leaf) if name not in available}
+    for name in sorted(absent):
+        if _can_hold(expr, available | {name})[0]:
+            return {name}
+    return absent
+
+
+def _names(leaf: list[object]) -> list[str]:
+    return [str(name) for name in (leaf[1], leaf[3] if leaf[0] == "ref" else None) if name is not None]
+
+
+def _positive(expr: Expr, *, positive: bool = True) -> Iterator[list[object]]:
+    if isinstance(expr, bool):
+        return
+    if expr[0] == "not":
+        yield from _positive(expr[1], positive=not positive)
+    elif expr[0] in ("and", "or"):
+        for part in expr[1]:
+            yield from _positive(part, positive=positive)
+    elif positive:
+        yield expr
+
+
+# --- what to switch on ---------------------------------------------------------------------------------------------
+
+_SECURITY_AUDIT = (
+    # Event numbers of the Security log and the audit subcategory that writes them (Microsoft, "Advanced audit policy").
+    (frozenset({4688, 4689}), "Process Creation"),
+    (frozenset({4624, 4625, 4634, 4647, 4648, 4672, 4675}), "Logon, Logoff and Special Logon"),
+    (frozenset({4768, 4769, 4770, 4771, 4773, 4776}), "Kerberos and Credential Validation"),
+    (frozenset({4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4767, 4781, 4741, 4742, 4743}), "User and Computer Account Management"),
+    (frozenset({4727, 4728, 4729, 4730, 4731, 4732, 4733, 4734, 4735, 4737, 4754, 4755, 4756, 4757, 4758}), "Security Group Management"),
+    (frozenset({4697, 4610, 4611, 4614, 4622}), "Security System Extension"),
+    (frozenset({4698, 4699, 4700, 4701, 4702}), "Other Object Access Events"),
+    (frozenset({5140, 5142, 5143, 5144, 5168}), "File Share"),
+    (frozenset({5145}), "Detailed File Share"),
+    (frozenset({4656, 4658, 4660, 4661, 4663, 4670}), "File System, Registry, Kernel Object and SAM"),
+    (frozenset({4657}), "Registry"),
+    (frozenset({4662, 5136, 5137, 5138, 5139, 5141}), "Directory Service Access and Changes"),
+    (frozenset({5156, 5157, 5158, 5159, 5152, 5447, 5449}), "Filtering Platform Connection"),
+    (frozenset({4719, 4715, 4817, 4902, 4904, 4905, 4907}), "Audit Policy Change"),
+    (frozenset({4886, 4887, 4888, 4898, 4899, 4900}), "Certification Services"),
+    (frozenset({6416}), "Plug and Play Events"),
+)  # fmt: skip
+
+
+def _fields_advice(target: Target, rule: Rule, missing: set[str]) -> str:
+    if target.view == "process_4688" and missing & {"CommandLine", "ParentCommandLine"}:
+        if "CommandLine" in missing:
+            return "turn on command lines in event 4688"
+        return "install Sysmon: event 4688 never names the parent's command line"
+    if target.view == "process_4688":
+        return "install Sysmon: event 4688 has no " + ", ".join(sorted(missing))
+    where = "/".join(target.channels[:1]) or str(rule.logsource)
+    return f"have {where} send " + ", ".join(sorted(missing))
+
+
+def _source_advice(target: Target, rule: Rule) -> str:
+    channel = target.channels[0] if target.channels else ""
+    numbers = target.events if target.events is not None else rule.events
+    if channel == SYSMON:
+        if numbers is None:
+            return "install Sysmon"
+        return f"install Sysmon with event{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+    if target.view == "process_4688":
+        return "turn on the audit of Process Creation (event 4688) with command lines"
+    if channel in POWERSHELL and numbers and numbers <= {4103, 4104}:
+        return (
+            f"turn on PowerShell {'script block' if 4104 in numbers else 'module'} logging (event {_listed(numbers)})"
+        )
+    if channel == SECURITY and numbers:
+        named = [name for events, name in _SECURITY_AUDIT if events & numbers]
+        if named:
+            return f"turn on the audit of {named[0]} in the Security log"
+    return f"have the channel {channel} sent" if channel else "connect Windows machines"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

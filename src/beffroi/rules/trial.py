@@ -1,0 +1,70 @@
+"""A set of rules tried on the samples of Beffroi's own pack before it is used."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from beffroi.core.model import Event, Fault, Fields
+from beffroi.detect.correlation import BaseMatch, Correlator, in_order
+from beffroi.detect.matcher import Matcher
+from beffroi.detect.values import moment_of, text_of
+from beffroi.rules.pack import Sample, samples
+from beffroi.rules.repository import PACK, RuleSet, load
+from beffroi.rules.update import Report
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Trial:
+    """Tries samples on one set of rules."""
+
+    def __init__(self, ruleset: RuleSet, zone: tzinfo) -> None:
+        self._ruleset, self._zone = ruleset, zone
+        self._matcher = Matcher(ruleset.rules, zone)
+        self._correlations = {correlation.id for correlation in ruleset.correlations}
+
+    def count(self, sample: Sample) -> int:
+        """How often the sample's rule fires on its events."""
+        batch: list[Event] = [(number, fields, None) for number, fields in enumerate(sample.events)]
+        found = self._matcher.match(batch)
+        if sample.rule not in self._correlations:
+            return sum(match.rule.id == sample.rule for match in found)
+        bases = sorted(
+            (
+                BaseMatch(match.rule.id, self._micros(match.fields), str(match.place), _texts(match.fields))
+                for match in found
+            ),
+            key=lambda base: base.time_us,
+        )
+        correlator = Correlator(self._ruleset.correlations, lateness_us=0)
+        return sum(firing.correlation == sample.rule for firing in in_order(correlator, bases))
+
+    def _micros(self, fields: Fields) -> int:
+        moment = moment_of(str(fields.get("TimeCreated", "")), self._zone)
+        return 0 if moment is None else round((moment - EPOCH).total_seconds() * 1_000_000)
+
+    def failures(self, tried: Iterable[Sample]) -> list[Fault]:
+        """The samples on which their rule fires more or less often than it should."""
+        return [
+            Fault(str(sample.path), sample.name, f"fires {count} times instead of {sample.matches}")
+            for sample in tried
+            if (count := self.count(sample)) != sample.matches
+        ]
+
+
+def _texts(fields: Fields) -> Mapping[str, str | tuple[str, ...] | None]:
+    return {name: text_of(value) for name, value in fields.items()}
+
+
+def try_rules(folder: Path, *, zone: tzinfo, cache_folder: Path | None) -> Report:
+    """Load a new set beside the pack and try all samples: a foreign filter must not silence what the pack sees."""
+    alone = load([folder], cache_folder=cache_folder)
+    together = load([PACK, folder], cache_folder=cache_folder)
+    tried = samples(PACK)
+    return Report(
+        loaded=len(alone.rules) + len(alone.correlations),
+        refused=alone.refused,
+        blind=sum(rule.blind is not None for rule in alone.rules),
+        samples=len(tried),
+        failed=tuple(Trial(together, zone).failures(tried)),
+    )
