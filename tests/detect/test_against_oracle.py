@@ -1,0 +1,115 @@
+"""The matcher against a second evaluator that shares no code with it (tests/oracle), on drawn rules and on real recordings."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import yaml
+from evtx import PyEvtxParser
+from hypothesis import HealthCheck, given, settings
+
+from beffroi.core.model import Event, LogSource
+from beffroi.detect.matcher import Matcher
+from beffroi.detect.translate import UntranslatableError, translate
+from tests.detect.sigma import BRUSSELS
+from tests.oracle import Unsupported, parse_documents
+from tests.oracle import load as load_plain
+from tests.oracle.generate import LOGSOURCE, PLACEHOLDERS, SPACED, Case, rule_text, rules_and_events
+
+JOINED = {spaced: joined for joined, spaced in SPACED.items()}  # only Defender writes spaces; tested in test_matcher.py
+
+
+def agree(case: Case, *, together: bool) -> None:
+    """Both evaluators say the same of a drawn rule and its events."""
+    from sigma.exceptions import SigmaError
+    from sigma.rule import SigmaRule
+
+    document = yaml.safe_load(rule_text(case.rule))
+    events = [{JOINED.get(name, name): value for name, value in event.items()} for event in case.events]
+    try:
+        [plain] = parse_documents([(Path("rule.yml"), document)], placeholders=PLACEHOLDERS)
+    except Unsupported:
+        return
+    try:
+        made = translate(SigmaRule.from_dict(document), rule_id="r", path="rule.yml", placeholders=PLACEHOLDERS)
+    except (SigmaError, UntranslatableError):
+        return
+    if plain.blind and made.blind is None:
+        return  # the list without values stands in a search that the condition does not name
+    matcher = Matcher([made], BRUSSELS)
+    batch: list[Event] = [(n, fields, _json(fields)) for n, fields in enumerate(events)]
+    batches = [batch] if together else [[event] for event in batch]
+    stated = LogSource(*LOGSOURCE)
+    found = {each[match.place][0] for each in batches for match in matcher.match(each, stated)}
+    assert found == {n for n, fields in enumerate(events) if plain.fires_fields(fields, LOGSOURCE)}
+
+
+def _json(fields: dict[str, Any]) -> bytes | None:
+    try:
+        return orjson.dumps(fields)
+    except TypeError:
+        return None
+
+
+@given(rules_and_events())
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_drawn_rules_fire_on_the_same_events(case: Case) -> None:
+    agree(case, together=True)
+
+
+@given(rules_and_events(most=12))
+@settings(max_examples=4_000, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_thousands_of_drawn_rules_fire_on_the_same_events(case: Case) -> None:
+    agree(case, together=True)
+    agree(case, together=False)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    records = PyEvtxParser(str(path)).records_json()
+    while True:
+        try:
+            record = next(records)
+            yield orjson.loads(str(record and record["data"]))
+        except StopIteration:
+            return
+        except RuntimeError:
+            continue
+
+
+def _compare(corpus: Path, files: list[Path]) -> None:
+    from beffroi.logs.formats import recordings
+    from beffroi.rules.repository import load
+
+    folders = [corpus / "sigma" / name for name in ("rules", "rules-emerging-threats", "rules-threat-hunting")]
+    plain = load_plain(folders, refused=[])
+    by_file: dict[str, Counter[tuple[int, str | None]]] = {}
+    for path in files:
+        wanted: Counter[tuple[int, str | None]] = Counter()
+        for record in _records(path):
+            number = record["Event"]["System"]["EventRecordID"]
+            wanted.update((number, rule.id) for rule in plain if rule.fires(record))
+        by_file[str(path)] = wanted
+    matcher = Matcher(load(folders).rules, BRUSSELS)
+    for recording in recordings(files, faults=[]):
+        batch = list(recording.events())
+        found = Counter((batch[match.place][0], match.rule.id) for match in matcher.match(batch))
+        assert found == by_file[recording.path], recording.path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_all_rules_say_the_same_of_some_recordings(corpus: Path) -> None:
+    _compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx"))[::25])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_all_rules_say_the_same_of_all_recordings(corpus: Path) -> None:
+    _compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx")))
