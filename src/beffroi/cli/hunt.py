@@ -16,7 +16,7 @@ import orjson
 from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
-from beffroi.core.model import LogSource
+from beffroi.core.model import LogSource, message
 from beffroi.core.wording import Words, spoken, words
 from beffroi.detect.ir import LEVELS
 from beffroi.detect.values import moment_of
@@ -231,6 +231,6 @@ def _placeholders(path: Path | None) -> Any:
     try:
         return placeholders_from(path.read_text("utf-8"), str(path))
     except OSError as error:
-        raise InputError(path=path, reason=f"cannot be read: {error.strerror}") from None
+        raise InputError(path=path, reason=message("cannot be read: {error}", error=error.strerror)) from None
     except Exception as error:  # noqa: BLE001 - YAML's many errors, one sentence
         raise InputError(path=path, reason=" ".join(str(error).split())) from None

@@ -15,7 +15,7 @@ from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
-from beffroi.core.model import Event, Fault
+from beffroi.core.model import Event, Fault, message
 from beffroi.core.wording import LANGUAGES, number, spoken, words
 from beffroi.rules.repository import PACK, RuleSet, load
 
@@ -71,7 +71,11 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
     found = _loaded(settings, folders)
     off = _switched_off(settings)
     rows = list(_rows(found, off))
-    _print(shared, rows, (f"{row['level']:<13} {row['kind']:<11} {row['id']}  {row['title']}" for row in rows))
+    say = words(spoken(shared.lang))
+    kinds = {"rule": say("rule"), "correlation": say("correlation")}
+    _print(
+        shared, rows, (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {row['title']}" for row in rows)
+    )
     return _told(shared, found.refused)
 
 
@@ -159,14 +163,15 @@ def explain(
     settings = load_config(config, data_dir=data_dir)
     found = [rule for rule in _loaded(settings, folders).rules if rule.id.startswith(rule_id)]
     if len(found) != 1:
-        reason = "no rule has" if not found else f"{len(found)} rules have"
-        raise UsageError("{reason} an id that begins with {id}", reason=reason, id=rule_id)
+        if not found:
+            raise UsageError("no rule has an id that begins with {id}", id=rule_id)
+        raise UsageError("{count} rules have an id that begins with {id}", count=len(found), id=rule_id)
     said = explained(found[0], _event(event)[1], ZoneInfo(settings.time_zone), stated_logsource(logsource))
     say = words(spoken(shared.lang))
 
     def lines(node: Node, depth: int) -> Iterator[str]:
         value = "" if node.parts or node.value is None else f"   ← {_short(node.value)}"
-        yield f"{'  ' * depth}{'✓' if node.holds else '✗'} {node.asks}{value}"
+        yield f"{'  ' * depth}{'✓' if node.holds else '✗'} {say(node.asks)}{value}"
         for part in node.parts:
             yield from lines(part, depth + 1)
 
@@ -196,9 +201,9 @@ def _event(where: str) -> Event:
         try:
             fields = orjson.loads(sys.stdin.buffer.read(16 << 20))
         except ValueError as error:
-            raise InputError(path="stdin", reason=f"no JSON: {error}") from None
+            raise InputError(path="stdin", reason=message("no JSON: {error}", error=error)) from None
         if not isinstance(fields, dict):
-            raise InputError(path="stdin", reason="it holds no JSON object")
+            raise InputError(path="stdin", reason=message("it holds no JSON object"))
         return 1, fields, None
     path, wanted = where, ""
     if not Path(where).exists() and ":" in where:
@@ -207,7 +212,9 @@ def _event(where: str) -> Event:
         for event in recording.events():
             if not wanted or str(event[0]) == wanted:
                 return event
-    raise InputError(path=where, reason="no such event; write it as FILE:RECORD (record_id in the matches of `hunt`)")
+    raise InputError(
+        path=where, reason=message("no such event; write it as FILE:RECORD (record_id in the matches of `hunt`)")
+    )
 
 
 @rules.command()
@@ -233,14 +240,14 @@ def coverage(
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
     rows: list[dict[str, Any]] = [
         {"kind": "summary", "able": len(result.able), "blind": len(result.blind), "refused": len(found.refused)},
-        *({"kind": "advice", "advice": advice, "rules": count} for advice, count in result.advice),
+        *({"kind": "advice", "advice": str(advice), "rules": count} for advice, count in result.advice),
         *(
             {
                 "kind": "blind",
                 "rule_id": blind.rule.id,
                 "rule": blind.rule.title,
                 "why": blind.why,
-                "advice": blind.advice,
+                "advice": [str(advice) for advice in blind.advice],
             }
             for blind in result.blind
         ),

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from beffroi.core.errors import ConfigurationError
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, Message, message
 
 SYSTEM_FILE: Final = Path("/etc/beffroi/beffroi.toml")
 LIMIT: Final = 1 << 20
@@ -149,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(path=path, line=line, reason="the file is not UTF-8 text") from error
+        raise ConfigurationError(path=path, line=line, reason=message("the file is not UTF-8 text")) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         what, line = _toml_fault(error)
         raise ConfigurationError(path=path, line=line, reason=what) from error
@@ -174,13 +174,13 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _toml_fault(error: Exception) -> tuple[str, int]:
+def _toml_fault(error: Exception) -> tuple[str | Message, int]:
     """What tomllib found and on which line (it says so only in its message; at the end of the text it says no number)."""
     place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
     if place is None:
-        return "it is nested too deeply" if isinstance(error, RecursionError) else str(error), 1
+        return message("it is nested too deeply") if isinstance(error, RecursionError) else str(error), 1
     what = str(error)[: place.start()]
-    return f"this is not TOML: {what[:1].lower()}{what[1:]}", int(place[1]) if place[1] else 1
+    return message("this is not TOML: {error}", error=f"{what[:1].lower()}{what[1:]}"), int(place[1]) if place[1] else 1
 
 
 def _flat(table: Mapping[str, Any], sections: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:

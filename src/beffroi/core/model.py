@@ -22,6 +22,22 @@ class LogSource(NamedTuple):
         return "/".join(part or "*" for part in self)
 
 
+class Message(NamedTuple):
+    """A sentence with named places and what fills them, maybe messages in turn. `core.wording` turns it into words, at the
+    edge only; `str()` is the English for machines."""
+
+    sentence: str
+    values: tuple[tuple[str, object], ...] = ()
+
+    def __str__(self) -> str:
+        return self.sentence.format_map(dict(self.values)) if self.values else self.sentence
+
+
+def message(sentence: str, **values: object) -> Message:
+    """`message("{count} more", count=3)`; the sentence is a literal, so that tools/words.py finds it for the catalogues."""
+    return Message(sentence, tuple(values.items()))
+
+
 class Fault(NamedTuple):
     """Something that could not be read: in which file, where in it, and one sentence saying what and why."""
 

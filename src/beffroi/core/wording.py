@@ -1,7 +1,7 @@
 """Words for people, in their language: gettext catalogues, whole sentences, named places.
 
-English sentences are the keys (`locale/*/LC_MESSAGES/beffroi.po`); French comes first, so it is what is spoken where nobody
-says which language to take.
+English sentences are the keys (`locale/*/LC_MESSAGES/beffroi.po`, kept by tools/words.py); French comes first, so it is what
+is spoken where nobody says which language to take.
 """
 
 import gettext
@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from beffroi.core.model import Message
+
 LANGUAGES = ("fr", "nl", "de", "en")
 LOCALE = Path(__file__).parent.parent / "locale"
 
 Words = Callable[..., str]
-"""`words("{count} events", count=3)`: the sentence in the language, its places filled."""
+"""`say("{count} events", count=3)` or `say(a_message)`: the sentence in the language, its places filled."""
 
 
 def spoken(asked: str | None, env: Mapping[str, str] = os.environ) -> str:
@@ -32,9 +34,15 @@ def words(language: str) -> Words:
     if language != "en":
         catalogue = gettext.translation("beffroi", LOCALE, [language], fallback=True)
 
-    def say(sentence: str, **values: object) -> str:
-        told = catalogue.gettext(sentence)
-        return told.format_map(values) if values else told
+    def say(sentence: str | Message, **values: object) -> str:
+        if isinstance(sentence, Message):
+            return say(sentence.sentence, **dict(sentence.values))
+        told = sentence and catalogue.gettext(sentence)  # gettext's own header stands under ""
+        if not values:
+            return told
+        return told.format_map(
+            {name: say(value) if isinstance(value, Message) else value for name, value in values.items()}
+        )
 
     return say
 

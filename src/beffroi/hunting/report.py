@@ -50,7 +50,7 @@ class Report:
                 self._console.print(Text(f"\n{title}", style="bold"))
             if _tactic(match["tags"]) != tactic:
                 tactic = _tactic(match["tags"])
-                name = names[tactic] if tactic < len(names) else self._say("no tactic named")
+                name = self._say(names[tactic]) if tactic < len(names) else self._say("no tactic named")
                 self._console.print(Text(f"  {name}", style="bold blue"))
             for row in self._match(match):
                 self._console.print(row, overflow="ellipsis", no_wrap=True)

@@ -16,7 +16,7 @@ from beffroi.hunting.request import Request
 from beffroi.logs.formats import Recording
 from beffroi.rules.repository import RuleSet
 
-BATCH = 384
+BATCH = 192
 """Events looked at together: enough to share the work, few enough to stay in the processor's cache."""
 
 _CANONICAL = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z", re.ASCII)
@@ -198,6 +198,14 @@ def _base(
     identity = f"{host}\x1f{channel}\x1f{number}\x1f{time}" if channel is not None else f"{path}\x1f{number}"
     values = {name: text_of(fields[name]) for name in needed if name in fields}
     body = _dumped(
-        {"rule": rule.id, "us": micros, "identity": identity, "fields": values, "file": path, "record": number, "host": host}
+        {
+            "rule": rule.id,
+            "us": micros,
+            "identity": identity,
+            "fields": values,
+            "file": path,
+            "record": number,
+            "host": host,
+        }
     )
     return b"%020d\t" % (micros + 10**18) + body

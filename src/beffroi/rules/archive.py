@@ -24,6 +24,7 @@ from typing import IO, Final
 from urllib import request
 
 from beffroi.core.errors import InputError, UsageError
+from beffroi.core.model import Message, message
 
 KEPT_SUFFIXES: Final = (".yml", ".yaml")
 KEPT_NAMES: Final = ("license", "licence", "readme", "notice", "copying", "version")
@@ -61,10 +62,12 @@ def fetch(source: str | Path, into: Path, limits: ArchiveLimits) -> str:
     path = Path(source)
     try:
         if not path.is_file():
-            raise InputError(path=path, reason="it is not there" if not path.exists() else "it is no file")
+            raise InputError(
+                path=path, reason=message("it is no file") if path.exists() else message("it is not there")
+            )
         return _copied(path.open("rb"), into, str(path), limits)
     except PermissionError as error:
-        raise InputError(path=path, reason="it may not be read") from error
+        raise InputError(path=path, reason=message("it may not be read")) from error
 
 
 def shown(source: str | Path) -> str:
@@ -87,16 +90,16 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits, *, name: str) -> 
             members = opened.infolist()
             kept = _kept(members, limits, name)
             if not any(path.suffix.lower() in KEPT_SUFFIXES for _, path in kept):
-                raise InputError(path=name, reason="no rule (.yml) is in it")
+                raise InputError(path=name, reason=message("no rule (.yml) is in it"))
             room = limits.total
             for member, path in kept:
                 room -= _write(
                     opened, member, folder / path, room=min(room, limits.member), name=f"{name}!{member.filename}"
                 )
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError) as error:
-        raise InputError(path=name, reason="it is no whole ZIP archive (cut off or damaged)") from error
+        raise InputError(path=name, reason=message("it is no whole ZIP archive (cut off or damaged)")) from error
     except (NotImplementedError, RuntimeError) as error:
-        raise InputError(path=name, reason="it is packed in a way that is not read here") from error
+        raise InputError(path=name, reason=message("it is packed in a way that is not read here")) from error
     rules = sum(path.suffix.lower() in KEPT_SUFFIXES for _, path in kept)
     return rules, sum(not member.is_dir() for member in members) - len(kept)
 
@@ -134,7 +137,8 @@ class _SameSchemeRedirects(request.HTTPRedirectHandler):
     ) -> request.Request | None:
         if urllib.parse.urlsplit(newurl).scheme != req.type:
             raise InputError(
-                path=shown(req.full_url), reason=f"it sends on to another kind of address ({shown(newurl)})"
+                path=shown(req.full_url),
+                reason=message("it sends on to another kind of address ({address})", address=shown(newurl)),
             )
         _refuse_address(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -155,9 +159,11 @@ def _open(address: str, limits: ArchiveLimits) -> HTTPResponse:
     try:
         answer = opener.open(address, timeout=limits.idle)
     except (OSError, ValueError, HTTPException) as error:  # URLError and HTTPError are OSErrors
-        raise InputError(path=shown(address), reason=f"it cannot be fetched: {_reason(error)}") from error
+        raise InputError(
+            path=shown(address), reason=message("it cannot be fetched: {error}", error=_reason(error))
+        ) from error
     if answer is None:
-        raise InputError(path=shown(address), reason="it cannot be fetched")
+        raise InputError(path=shown(address), reason=message("it cannot be fetched"))
     found: HTTPResponse = answer
     return found
 
@@ -176,18 +182,26 @@ def _copied(stream: BufferedIOBase, into: Path, name: str, limits: ArchiveLimits
             try:
                 block = stream.read1(1 << 16)  # whatever has come, so that a server cannot drip for ever
             except (OSError, ValueError, HTTPException) as error:
-                raise InputError(path=name, reason=f"it stopped coming after {size} bytes: {_reason(error)}") from error
+                raise InputError(
+                    path=name,
+                    reason=message("it stopped coming after {size} bytes: {error}", size=size, error=_reason(error)),
+                ) from error
             if not block:
                 break
             size += len(block)
             if size > limits.archive:
-                raise InputError(path=name, reason=f"it is larger than {limits.archive >> 20} MiB")
+                raise InputError(path=name, reason=message("it is larger than {limit} MiB", limit=limits.archive >> 20))
             if time.monotonic() > until:
-                raise InputError(path=name, reason=f"it did not come within {limits.whole:.0f} seconds")
+                raise InputError(
+                    path=name, reason=message("it did not come within {limit:.0f} seconds", limit=limits.whole)
+                )
             digest.update(block)
             file.write(block)
     if expected is not None and size != expected:
-        raise InputError(path=name, reason=f"it stopped coming after {size} of {expected} bytes")
+        raise InputError(
+            path=name,
+            reason=message("it stopped coming after {size} of {expected} bytes", size=size, expected=expected),
+        )
     return digest.hexdigest()
 
 
@@ -207,9 +221,9 @@ def _check_directory(archive: Path, limits: ArchiveLimits, name: str) -> None:
         raise zipfile.BadZipFile
     count, length, offset = struct.unpack_from("<HLL", tail, at + 10)
     if count == 0xFFFF or 0xFFFFFFFF in (length, offset) or tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
-        raise InputError(path=name, reason="it is a ZIP64 archive; archives of rules are small enough without")
+        raise InputError(path=name, reason=message("it is a ZIP64 archive; archives of rules are small enough without"))
     if length > limits.directory or count > limits.members:
-        raise InputError(path=name, reason=f"it has more than {limits.members} members")
+        raise InputError(path=name, reason=message("it has more than {limit} members", limit=limits.members))
     if offset + length > start + at:
         raise zipfile.BadZipFile
 
@@ -219,14 +233,17 @@ def _kept(
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The members to unpack. One member that no honest archive has, kept or not, and the whole archive is refused."""
     if len(members) > limits.members:
-        raise InputError(path=name, reason=f"it has more than {limits.members} members")
+        raise InputError(path=name, reason=message("it has more than {limit} members", limit=limits.members))
     kept: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     files: dict[str, str] = {}
     folders: set[str] = set()
     for member in members:
         fault = _fault(member, limits)
         if fault:
-            raise InputError(path=f"{name}!{_printable(member.orig_filename)}", reason=f"{fault}; nothing was taken")
+            raise InputError(
+                path=f"{name}!{_printable(member.orig_filename)}",
+                reason=message("{fault}; nothing was taken", fault=fault),
+            )
         path = PurePosixPath(member.filename)
         if member.is_dir() or not _wanted(path):
             continue
@@ -234,14 +251,16 @@ def _kept(
         if key in files:
             raise InputError(
                 path=f"{name}!{member.filename}",
-                reason=f"on some machines it is the same file as {files[key]}; nothing was taken",
+                reason=message("on some machines it is the same file as {other}; nothing was taken", other=files[key]),
             )
         files[key] = member.filename
         folders.update(_folded(parent) for parent in path.parents)
         kept.append((member, path))
     both = folders & files.keys()
     if both:
-        raise InputError(path=f"{name}!{files[min(both)]}", reason="it is a file and a folder; nothing was taken")
+        raise InputError(
+            path=f"{name}!{files[min(both)]}", reason=message("it is a file and a folder; nothing was taken")
+        )
     return kept
 
 
@@ -261,30 +280,30 @@ def _wanted(path: PurePosixPath) -> bool:
     return path.stem.lower() in KEPT_NAMES and path.suffix.lower() in ("", ".md", ".txt")
 
 
-def _fault(member: zipfile.ZipInfo, limits: ArchiveLimits) -> str | None:
+def _fault(member: zipfile.ZipInfo, limits: ArchiveLimits) -> Message | None:
     """What no honest archive of rules has; None where the member is in order."""
     name = member.orig_filename
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        return "it is a link or a device"
+        return message("it is a link or a device")
     if member.flag_bits & 0x1:
-        return "it is encrypted"
+        return message("it is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "it is packed in a way that is not read here"
+        return message("it is packed in a way that is not read here")
     if name.startswith("/") or "\\" in name or ":" in name or any(not letter.isprintable() for letter in name):
-        return "its name is no plain path"
+        return message("its name is no plain path")
     if unicodedata.normalize("NFC", name) != name:
-        return "its name can be written in two ways"
+        return message("its name can be written in two ways")
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") or part != part.strip() or part.endswith(".") for part in parts):
-        return "its name leads out of its folder or ends oddly"
+        return message("its name leads out of its folder or ends oddly")
     if len(name) > limits.path or len(parts) > limits.depth or any(len(os.fsencode(part)) > 255 for part in parts):
-        return "its name is too long or too deep"
+        return message("its name is too long or too deep")
     if _wanted(PurePosixPath(name)):
         if member.file_size > limits.member:
-            return f"it is larger than {limits.member >> 10} KiB"
+            return message("it is larger than {limit} KiB", limit=limits.member >> 10)
         if member.file_size > (1 << 16) and member.file_size > limits.ratio * max(1, member.compress_size):
-            return "it is packed so tightly that it must be a trap"
+            return message("it is packed so tightly that it must be a trap")
     return None
 
 
@@ -297,7 +316,7 @@ def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, *, room
         for block in _blocks(opened, member):
             size += len(block)
             if size > room:
-                raise InputError(path=name, reason="it unpacks to more than its limit; nothing was taken")
+                raise InputError(path=name, reason=message("it unpacks to more than its limit; nothing was taken"))
             file.write(block)
     return size
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from beffroi.core.model import Event
+from beffroi.core.model import Event, Message, message
 from beffroi.detect.ir import Expr, Rule, settled
 from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, with_view
 
@@ -21,7 +21,7 @@ class Blind(NamedTuple):
 
     rule: Rule
     why: str
-    advice: tuple[str, ...]
+    advice: tuple[Message, ...]
 
 
 class Coverage(NamedTuple):
@@ -29,7 +29,7 @@ class Coverage(NamedTuple):
 
     able: tuple[Rule, ...]
     blind: tuple[Blind, ...]
-    advice: tuple[tuple[str, int], ...]
+    advice: tuple[tuple[Message, int], ...]
 
 
 class Inventory:
@@ -63,7 +63,7 @@ def coverage(rules: Iterable[Rule], seen: Seen) -> Coverage:
     """Which of the rules can fire on sources that send what was seen."""
     able: list[Rule] = []
     blind: list[Blind] = []
-    gain: Counter[str] = Counter()
+    gain: Counter[Message] = Counter()
     by_channel: dict[str, list[int]] = {}
     for channel, number in seen:
         by_channel.setdefault(channel.lower(), []).append(number)
@@ -80,12 +80,15 @@ def coverage(rules: Iterable[Rule], seen: Seen) -> Coverage:
 
 def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], names: Mapping[str, str]) -> Blind | None:
     if rule.blind is not None:
-        return Blind(rule, rule.blind, (f"give values to the list ({rule.blind})",))
+        name = rule.blind.partition("%")[2].partition("%")[0]
+        return Blind(
+            rule, rule.blind, (message("give values to the list (the list %{name}% has no values)", name=name),)
+        )
     places = targets(rule.logsource)
     if places is None:
         return _no_windows_log(rule)
     condition = rule.condition
-    advice: list[str] = []
+    advice: list[Message] = []
     why = ""
     for target in places:
         missing: set[str] = set()
@@ -111,7 +114,11 @@ def _no_windows_log(rule: Rule) -> Blind:
     category = rule.logsource.category or ""
     if rule.logsource.product in (None, "windows") and category in NO_EVENT_LOG:
         return Blind(rule, f"no event log holds the {NO_EVENT_LOG[category]}: Windows only traces it", ())
-    return Blind(rule, "no source of this kind sends events", (f"connect a source of the kind {rule.logsource}",))
+    return Blind(
+        rule,
+        "no source of this kind sends events",
+        (message("connect a source of the kind {source}", source=rule.logsource),),
+    )
 
 
 def _groups(
@@ -192,54 +199,59 @@ def _positive(expr: Expr, *, positive: bool = True) -> Iterator[list[object]]:
 
 _SECURITY_AUDIT = (
     # Event numbers of the Security log and the audit subcategory that writes them (Microsoft, "Advanced audit policy").
-    (frozenset({4688, 4689}), "Process Creation"),
-    (frozenset({4624, 4625, 4634, 4647, 4648, 4672, 4675}), "Logon, Logoff and Special Logon"),
-    (frozenset({4768, 4769, 4770, 4771, 4773, 4776}), "Kerberos and Credential Validation"),
-    (frozenset({4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4767, 4781, 4741, 4742, 4743}), "User and Computer Account Management"),
-    (frozenset({4727, 4728, 4729, 4730, 4731, 4732, 4733, 4734, 4735, 4737, 4754, 4755, 4756, 4757, 4758}), "Security Group Management"),
-    (frozenset({4697, 4610, 4611, 4614, 4622}), "Security System Extension"),
-    (frozenset({4698, 4699, 4700, 4701, 4702}), "Other Object Access Events"),
-    (frozenset({5140, 5142, 5143, 5144, 5168}), "File Share"),
-    (frozenset({5145}), "Detailed File Share"),
-    (frozenset({4656, 4658, 4660, 4661, 4663, 4670}), "File System, Registry, Kernel Object and SAM"),
-    (frozenset({4657}), "Registry"),
-    (frozenset({4662, 5136, 5137, 5138, 5139, 5141}), "Directory Service Access and Changes"),
-    (frozenset({5156, 5157, 5158, 5159, 5152, 5447, 5449}), "Filtering Platform Connection"),
-    (frozenset({4719, 4715, 4817, 4902, 4904, 4905, 4907}), "Audit Policy Change"),
-    (frozenset({4886, 4887, 4888, 4898, 4899, 4900}), "Certification Services"),
-    (frozenset({6416}), "Plug and Play Events"),
+    (frozenset({4688, 4689}), message("Process Creation")),
+    (frozenset({4624, 4625, 4634, 4647, 4648, 4672, 4675}), message("Logon, Logoff and Special Logon")),
+    (frozenset({4768, 4769, 4770, 4771, 4773, 4776}), message("Kerberos and Credential Validation")),
+    (frozenset({4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4767, 4781, 4741, 4742, 4743}), message("User and Computer Account Management")),
+    (frozenset({4727, 4728, 4729, 4730, 4731, 4732, 4733, 4734, 4735, 4737, 4754, 4755, 4756, 4757, 4758}), message("Security Group Management")),
+    (frozenset({4697, 4610, 4611, 4614, 4622}), message("Security System Extension")),
+    (frozenset({4698, 4699, 4700, 4701, 4702}), message("Other Object Access Events")),
+    (frozenset({5140, 5142, 5143, 5144, 5168}), message("File Share")),
+    (frozenset({5145}), message("Detailed File Share")),
+    (frozenset({4656, 4658, 4660, 4661, 4663, 4670}), message("File System, Registry, Kernel Object and SAM")),
+    (frozenset({4657}), message("Registry")),
+    (frozenset({4662, 5136, 5137, 5138, 5139, 5141}), message("Directory Service Access and Changes")),
+    (frozenset({5156, 5157, 5158, 5159, 5152, 5447, 5449}), message("Filtering Platform Connection")),
+    (frozenset({4719, 4715, 4817, 4902, 4904, 4905, 4907}), message("Audit Policy Change")),
+    (frozenset({4886, 4887, 4888, 4898, 4899, 4900}), message("Certification Services")),
+    (frozenset({6416}), message("Plug and Play Events")),
 )  # fmt: skip
 
 
-def _fields_advice(target: Target, rule: Rule, missing: set[str]) -> str:
+def _fields_advice(target: Target, rule: Rule, missing: set[str]) -> Message:
+    fields = ", ".join(sorted(missing))
     if target.view == "process_4688" and missing & {"CommandLine", "ParentCommandLine"}:
         if "CommandLine" in missing:
-            return "turn on command lines in event 4688"
-        return "install Sysmon: event 4688 never names the parent's command line"
+            return message("turn on command lines in event 4688")
+        return message("install Sysmon: event 4688 never names the parent's command line")
     if target.view == "process_4688":
-        return "install Sysmon: event 4688 has no " + ", ".join(sorted(missing))
+        return message("install Sysmon: event 4688 has no {fields}", fields=fields)
     where = "/".join(target.channels[:1]) or str(rule.logsource)
-    return f"have {where} send " + ", ".join(sorted(missing))
+    return message("have {where} send {fields}", where=where, fields=fields)
 
 
-def _source_advice(target: Target, rule: Rule) -> str:
+def _source_advice(target: Target, rule: Rule) -> Message:
     channel = target.channels[0] if target.channels else ""
     numbers = target.events if target.events is not None else rule.events
     if channel == SYSMON:
         if numbers is None:
-            return "install Sysmon"
-        return f"install Sysmon with event{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+            return message("install Sysmon")
+        if len(numbers) == 1:
+            return message("install Sysmon with event {number}", number=_listed(numbers))
+        return message("install Sysmon with events {numbers}", numbers=_listed(numbers))
     if target.view == "process_4688":
-        return "turn on the audit of Process Creation (event 4688) with command lines"
+        return message("turn on the audit of Process Creation (event 4688) with command lines")
     if channel in POWERSHELL and numbers and numbers <= {4103, 4104}:
-        return (
-            f"turn on PowerShell {'script block' if 4104 in numbers else 'module'} logging (event {_listed(numbers)})"
-        )
+        if 4104 in numbers:
+            return message("turn on PowerShell script block logging (event {numbers})", numbers=_listed(numbers))
+        return message("turn on PowerShell module logging (event {numbers})", numbers=_listed(numbers))
     if channel == SECURITY and numbers:
         named = [name for events, name in _SECURITY_AUDIT if events & numbers]
         if named:
-            return f"turn on the audit of {named[0]} in the Security log"
-    return f"have the channel {channel} sent" if channel else "connect Windows machines"
+            return message("turn on the audit of {audit} in the Security log", audit=named[0])
+    return (
+        message("have the channel {channel} sent", channel=channel) if channel else message("connect Windows machines")
+    )
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -1,22 +1,27 @@
 """Rule files → rules, with each fault at its line. The cold path: pySigma and YAML are imported here only.
 
-Files come from strangers: sizes, nesting and YAML aliases are bounded, duplicate keys are a fault (YAML would silently
-keep the last), and nothing but plain data is built.
+Files come from strangers: sizes, nesting, numbers and YAML aliases are bounded, duplicate keys are a fault (YAML would
+silently keep the last), and nothing but plain data is built. A refused rule is one fault, however much is wrong with it.
 """
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import re2
 import yaml
 from sigma.correlations import SigmaCorrelationRule
 from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
+from sigma.policy import SigmaPolicy
+from sigma.policy.regex_engine import RE2RegexEngine
 from sigma.rule import SigmaRule
 from sigma.rule.base import check_alias_expansion
 from sigma.rule.detection import SigmaDetectionItem
 
 from beffroi.core.model import Fault
+from beffroi.detect.correlation import Unevaluable
 from beffroi.detect.correlation.translate import CorrelationDocument
 from beffroi.detect.ir import Rule
 from beffroi.detect.translate import Placeholders, UntranslatableError, check_item, translate
@@ -24,6 +29,10 @@ from beffroi.detect.translate import Placeholders, UntranslatableError, check_it
 LARGEST_FILE = 1 << 20
 MOST_DOCUMENTS = 200
 DEEPEST = 40
+LONGEST_NUMBER = 300  # characters: PyYAML's arithmetic is quadratic in them
+MOST_TOLD = 20  # things wrong with one rule
+
+_SURELY_SHALLOW = 500  # brackets in a file, or characters in a line, below which no C stack overflows
 
 Parsed = SigmaRule | SigmaCorrelationRule | SigmaFilter
 
@@ -39,19 +48,61 @@ class Document(NamedTuple):
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML's safe loader that refuses a mapping with the same key twice."""
+    """YAML's safe loader that refuses a mapping with the same key twice, merges and numbers longer than anybody's."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            seen: set[Any] = set()
-            for key, _ in node.value:
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return mapping
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":  # merged again and again, a few lines become gigabytes
+                what = "the merge key << is not part of YAML 1.2: write the keys out"
+                raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    what = f"the key {key.value!r} stands twice"
+                    raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        if len(node.value) > LONGEST_NUMBER:
+            what = f"a number of more than {LONGEST_NUMBER} characters"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+        return self.construct_yaml_float(node) if node.tag.endswith("float") else self.construct_yaml_int(node)
+
+
+for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+    _Loader.add_constructor(_tag, _Loader.construct_number)
+
+
+class _QuietRegexes(RE2RegexEngine):
+    """RE2 writes what it does not accept to stderr; the refused rule already says it."""
+
+    def compile(self, pattern: str, flags: int = 0) -> Any:
+        options = re2.Options()
+        options.log_errors = False
+        prefix = "".join(
+            letter for letter, flag in (("i", re.IGNORECASE), ("m", re.MULTILINE), ("s", re.DOTALL)) if flags & flag
+        )
+        return re2.compile(f"(?{prefix}){pattern}" if prefix else pattern, options)
+
+
+_POLICY = SigmaPolicy(regex_engine=_QuietRegexes())
+
+
+def _overflowing(text: bytes) -> int | None:
+    """The line (from 1) where a text is nested so deep that PyYAML, which follows it by recursion in C, could crash; found
+    in its events, which libyaml gives one after another. None where it is not, or is no YAML."""
+    if text.count(b"[") + text.count(b"{") < _SURELY_SHALLOW > max(map(len, text.split(b"\n"))):
+        return None
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _SURELY_SHALLOW:
+                return event.start_mark.line + 1 if event.start_mark else 1
+    except (yaml.YAMLError, UnicodeError):
+        return None
+    return None
 
 
 def _too_deep(node: Any) -> bool:
@@ -73,6 +124,10 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
     if len(text) > LARGEST_FILE:
         faults.append(Fault(path, "", f"larger than {LARGEST_FILE >> 20} MiB: no rule is"))
         return
+    too_deep = _overflowing(text)
+    if too_deep is not None:
+        faults.append(Fault(path, f"line {too_deep}", f"nested more than {DEEPEST} deep"))
+        return
     try:
         parsed = list(yaml.load_all(text, Loader=_Loader))
         for body in parsed:
@@ -82,7 +137,7 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
         place = f"line {mark.line + 1}" if mark else ""
         faults.append(Fault(path, place, f"not YAML: {error.problem or error.context}"))
         return
-    except (yaml.YAMLError, SigmaError, UnicodeError, ValueError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - PyYAML raises what Python's own arithmetic and calendar raise
         faults.append(Fault(path, "line 1", f"not YAML: {_sentence(error)}"))
         return
     if len(parsed) > MOST_DOCUMENTS:
@@ -98,25 +153,44 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
 def _document(path: str, index: int, text: bytes, body: Any, faults: list[Fault]) -> Document | None:
     if not isinstance(body, dict) or _too_deep(body):
         what = f"nested more than {DEEPEST} deep" if isinstance(body, dict) else "not a mapping of names to values"
-        faults.append(Fault(path, _line(text, index), what))
+        faults.append(Fault(path, _Places(text, index).line(), what))
+        return None
+    misshapen = _misshapen(body)
+    if misshapen is not None:
+        faults.append(Fault(path, _Places(text, index).line(misshapen[0]), misshapen[1]))
         return None
     kinds: dict[str, type[Parsed]] = {
         "detection": SigmaRule, "correlation": CorrelationDocument, "filter": SigmaFilter,
     }  # fmt: skip
     named = [name for name in kinds if name in body]
-    if not named:
-        faults.append(Fault(path, _line(text, index), "neither a detection, nor a correlation, nor a filter"))
-        return None
     kind = kinds["correlation" if "correlation" in named else named[0]]
     try:
-        rule = kind.from_dict(body, collect_errors=True)
+        rule = kind.from_dict(body, collect_errors=True, policy=_POLICY)
         errors: list[Exception] = list(rule.errors)
     except Exception as error:  # noqa: BLE001 - whatever a stranger's file makes pySigma raise is a refused rule
         rule, errors = None, [error]
     if errors or rule is None:
-        faults.extend(Fault(path, _line(text, index, error), _sentence(error)) for error in errors)
+        faults.append(_fault(path, text, index, errors))
         return None
     return Document(path, index, text, rule, str(rule.id) if rule.id else _made_id(text, index))
+
+
+def _misshapen(body: dict[Any, Any]) -> tuple[str, str] | None:
+    """(key, sentence) where a document is so unlike a rule that pySigma would stumble instead of saying so."""
+    if "action" in body:
+        return "action", "`action` (global, reset, repeat) is Sigma before version 2: write each rule whole"
+    parts = [name for name in ("detection", "correlation", "filter") if name in body]
+    if not parts:
+        return "", "neither a detection, nor a correlation, nor a filter"
+    for name in parts:
+        if not isinstance(body[name], dict):
+            return name, f"`{name}` is not a mapping of names to values"
+    if not isinstance(body.get("id", ""), str | None):
+        return "id", "the id is not a text: it must be a UUID"
+    condition = body.get("detection", {}).get("condition", "")
+    if not all(isinstance(each, str) for each in (condition if isinstance(condition, list) else [condition])):
+        return "condition", "the condition is not a text"
+    return None
 
 
 def _made_id(text: bytes, index: int) -> str:
@@ -137,7 +211,7 @@ def translated(
             filters.append(document.rule)
             continue
         if document.id in owner:
-            where = _line(document.text, document.place, key="id")
+            where = _Places(document.text, document.place).line("id")
             faults.append(Fault(document.path, where, f"the id {document.id} is taken by {owner[document.id]}"))
             continue
         owner[document.id] = document.path
@@ -152,20 +226,41 @@ def translated(
                 each.apply_on_rule(rule)
             out.append(translate(rule, rule_id=document.id, path=document.path, placeholders=placeholders))
         except Exception as error:  # noqa: BLE001 - see _document
-            faults.append(Fault(document.path, _line(document.text, document.place, error), _sentence(error)))
+            faults.append(_fault(document.path, document.text, document.place, [error]))
     return out, correlations
 
 
 def refused(document: Document, error: Exception) -> Fault:
     """A correlation that cannot be evaluated, at its line."""
-    return Fault(document.path, _line(document.text, document.place, key="correlation"), _sentence(error))
+    return Fault(document.path, _Places(document.text, document.place).line("correlation"), _sentence(error))
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    text = str(error.args[0]) if error.args else type(error).__name__
-    return " ".join(text.split())[:400]
+    text = " ".join(str(error.args[0] if error.args else type(error).__name__).split())[:400]
+    return text if isinstance(error, _WELL_SAID) else f"not built as Sigma's rules are ({text})"
+
+
+_WELL_SAID = (SigmaError, UntranslatableError, Unevaluable, yaml.YAMLError, UnicodeError, ValueError)
+"""What speaks of the rule; anything else is pySigma stumbling over it."""
+
+
+def _fault(path: str, text: bytes, index: int, errors: list[Exception]) -> Fault:
+    """All that is wrong with one document as one fault, at the line of the first."""
+    places = _Places(text, index)
+    told = list(places.faulty_items())
+    known = {sentence for _, sentence in told}
+    for error in errors:
+        sentence = _sentence(error)
+        if sentence not in known and (isinstance(error, _WELL_SAID) or not told):
+            told.append((places.number(error), sentence))
+    told = sorted(dict.fromkeys(told))
+    first, *others = told[:MOST_TOLD]
+    words = [first[1], *(f"line {line}: {sentence}" for line, sentence in others)]
+    if len(told) > MOST_TOLD:
+        words.append(f"and {len(told) - MOST_TOLD} more")
+    return Fault(path, f"line {first[0]}", "; ".join(words))
 
 
 # --- finding the line ---------------------------------------------------------------------------------------------
@@ -175,29 +270,49 @@ _KEYS = {
     "SigmaStatusError": "status", "SigmaDateError": "date", "SigmaModifiedError": "modified",
     "SigmaIdentifierError": "id", "SigmaTitleError": "title", "SigmaTagsError": "tags",
     "SigmaRelatedError": "related", "SigmaFieldsError": "fields", "SigmaFalsePositivesError": "falsepositives",
-    "SigmaReferencesError": "references", "SigmaNameError": "name", "SigmaTimespanError": "timespan",
+    "SigmaReferencesError": "references", "SigmaNameError": "name", "SigmaTagError": "tags",
+    "SigmaDetectionError": "detection", "SigmaValueError": "tags", "SigmaTimespanError": "timespan",
     "SigmaCorrelationRuleError": "correlation", "SigmaCorrelationTypeError": "type",
     "SigmaCorrelationConditionError": "condition", "SigmaFilterConditionError": "condition",
     "SigmaFilterRuleReferenceError": "rules",
 }  # fmt: skip
 
 
-def _line(text: bytes, index: int, error: Exception | None = None, key: str | None = None) -> str:
-    """Where, as "line N": the detection item that fails on its own, else of the key the error is about, else of the document's start."""
-    try:
-        nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
-    except (yaml.YAMLError, RecursionError):
-        return "line 1"
-    if index >= len(nodes):
-        return "line 1"
-    root = nodes[index]
-    if error is not None and key is None:
-        item = _failing_item(root)
-        if item is not None and type(error).__name__ not in ("SigmaConditionError", "SigmaLogsourceError"):
-            return f"line {item.start_mark.line + 1}"
-        key = _KEYS.get(type(error).__name__, "detection" if isinstance(error, UntranslatableError) else None)
-    found = _key(root, key) if key else None
-    return f"line {(found or root).start_mark.line + 1}"
+class _Places:
+    """Where things stand in one document; made only when something is wrong with it."""
+
+    def __init__(self, text: bytes, index: int) -> None:
+        try:
+            nodes = list(yaml.compose_all(text, Loader=_Loader))
+        except (yaml.YAMLError, RecursionError):
+            nodes = []
+        self._root: yaml.Node | None = nodes[index] if index < len(nodes) else None
+
+    def line(self, key: str | None = None) -> str:
+        """The line ("line N") of the first key of that name, else of the document's start."""
+        return f"line {self._number(key)}"
+
+    def number(self, error: Exception) -> int:
+        """The line (from 1) of the key that an error is about."""
+        if isinstance(error, UntranslatableError):
+            return self._number("detection")
+        return self._number(_KEYS.get(type(error).__name__))
+
+    def _number(self, key: str | None) -> int:
+        if self._root is None:
+            return 1
+        found = _key(self._root, key) if key else None
+        return int((found or self._root).start_mark.line) + 1
+
+    def faulty_items(self) -> Iterator[tuple[int, str]]:
+        """(line, sentence) of each detection item that cannot be built or translated even on its own."""
+        if not isinstance(self._root, yaml.MappingNode):
+            return
+        for key, value in self._root.value:
+            if key.value in ("detection", "filter") and isinstance(value, yaml.MappingNode):
+                for name, part in value.value:
+                    if name.value not in ("condition", "rules", "timeframe"):
+                        yield from _faulty_parts(part)
 
 
 def _key(node: yaml.Node, name: str) -> yaml.Node | None:
@@ -214,32 +329,22 @@ def _key(node: yaml.Node, name: str) -> yaml.Node | None:
     return None
 
 
-def _failing_item(root: yaml.Node) -> yaml.Node | None:
-    """The key of the first detection item that cannot be built or translated on its own."""
-    if not isinstance(root, yaml.MappingNode):
-        return None
-    for key, value in root.value:
-        if key.value in ("detection", "filter") and isinstance(value, yaml.MappingNode):
-            for name, part in value.value:
-                if name.value not in ("condition", "rules", "timeframe"):
-                    found = _failing_part(part)
-                    if found is not None:
-                        return found
-    return None
-
-
-def _failing_part(node: yaml.Node) -> yaml.Node | None:
+def _faulty_parts(node: yaml.Node) -> Iterator[tuple[int, str]]:
     if isinstance(node, yaml.SequenceNode):
-        return next((found for part in node.value if (found := _failing_part(part)) is not None), None)
+        for part in node.value:
+            yield from _faulty_parts(part)
     if not isinstance(node, yaml.MappingNode):
-        return None
+        return
     for key, value in node.value:
+        line = int(key.start_mark.line) + 1
+        if key.tag != "tag:yaml.org,2002:str":
+            yield line, f"the name of a field must be a text: put {key.value} in quotes"
+            continue
         try:
-            plain: Any = yaml.safe_load(yaml.serialize(value))
-            check_item(SigmaDetectionItem.from_mapping(str(key.value), plain))
-        except Exception:  # noqa: BLE001 - any failure marks the item
-            return key  # type: ignore[no-any-return]
-    return None
+            plain: Any = _Loader(yaml.serialize(value, Dumper=yaml.CSafeDumper)).get_single_data()
+            check_item(SigmaDetectionItem.from_mapping(key.value, plain, policy=_POLICY))
+        except Exception as error:  # noqa: BLE001 - any failure marks the item
+            yield line, _sentence(error)
 
 
 def placeholders_from(text: str, path: str) -> Mapping[str, list[str]]:

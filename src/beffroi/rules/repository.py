@@ -14,7 +14,7 @@ import orjson
 
 from beffroi import __version__
 from beffroi.core.errors import InputError
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, message
 from beffroi.detect.correlation import Correlation, Unevaluable, arrange, silenced
 from beffroi.detect.ir import Rule
 from beffroi.rules import cache
@@ -22,7 +22,7 @@ from beffroi.rules import cache
 PACK = Path(__file__).parent / "pack"
 """Beffroi's own rules."""
 
-TRANSLATION = "8"  # counts up whenever the same text translates otherwise
+TRANSLATION = "10"  # counts up whenever the same text translates otherwise
 
 _SUFFIXES = (".yml", ".yaml")
 
@@ -68,9 +68,11 @@ def _read(paths: Iterable[Path]) -> list[tuple[str, bytes]]:
             else:
                 found.setdefault(os.path.realpath(path), path.read_bytes())
         except OSError as error:
-            raise InputError(path=error.filename or path, reason=f"cannot be read: {error.strerror}") from None
+            raise InputError(
+                path=error.filename or path, reason=message("cannot be read: {error}", error=error.strerror)
+            ) from None
         if len(found) == before and not any(name.startswith(os.path.realpath(path)) for name in found):
-            raise InputError(path=path, reason="no rule file (*.yml) lies there")
+            raise InputError(path=path, reason=message("no rule file (*.yml) lies there"))
     return list(found.items())
 
 

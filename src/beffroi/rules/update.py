@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from beffroi.core.errors import InputError, StoreError, UsageError
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
 from beffroi.store import Store, ledger
 
@@ -124,7 +124,7 @@ def back(*, folder: Path, try_rules: TryRules, actor: str, store: Store) -> Resu
         now = _live_set(folder)
         before = None if now is None else _about(folder / SETS / now).get("replaced")
         if not isinstance(before, str) or not (folder / SETS / before / RULES).is_dir():
-            raise InputError(path=folder, reason="no older set of rules is kept")
+            raise InputError(path=folder, reason=message("no older set of rules is kept"))
         older = _Set(before, folder / SETS / before / RULES, _about(folder / SETS / before) | {"replaced": now})
         report = _accepted(try_rules(older.rules), before)
         details = {"set": before, "sha256": str(older.about.get("sha256", "")), "replaced": now}
@@ -169,7 +169,11 @@ def _taken(source: str | Path, wanted: str | None, folder: Path, limits: Archive
     if wanted is not None and not hmac.compare_digest(found, wanted):
         raise InputError(
             path=name,
-            reason=f"its SHA-256 is {found}, not {wanted}: it is not the archive that was meant, nothing was taken",
+            reason=message(
+                "its SHA-256 is {found}, not {wanted}: it is not the archive that was meant, nothing was taken",
+                found=found,
+                wanted=wanted,
+            ),
         )
     rules = incoming / RULES
     rules.mkdir(mode=0o700)
@@ -253,10 +257,14 @@ def _live_set(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(path=folder / LIVE, reason="it is not the link to a set of rules that it should be") from error
+        raise StoreError(
+            path=folder / LIVE, reason=message("it is not the link to a set of rules that it should be")
+        ) from error
     name = Path(target).name
     if target != f"{SETS}/{name}" or not (folder / SETS / name / RULES).is_dir():
-        raise StoreError(path=folder / LIVE, reason=f"it points to {target}, where no set of rules is")
+        raise StoreError(
+            path=folder / LIVE, reason=message("it points to {target}, where no set of rules is", target=target)
+        )
     return name
 
 
@@ -286,7 +294,7 @@ def _tidy(folder: Path) -> None:
 def _remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
-        raise StoreError(path=path, reason="it is in the way and cannot be removed")
+        raise StoreError(path=path, reason=message("it is in the way and cannot be removed"))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -308,7 +316,7 @@ def _alone(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StoreError(path=folder, reason="another update of the rules is under way") from None
+                raise StoreError(path=folder, reason=message("another update of the rules is under way")) from None
             yield
         finally:
             os.close(handle)

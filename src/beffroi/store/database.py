@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from beffroi.core.errors import StoreError
+from beffroi.core.model import message
 from beffroi.store.tables import HEAD
 
 FILE: Final = "store.db"
@@ -103,7 +104,8 @@ class Store:
                 command.upgrade(config, "head")
             except CommandError as error:
                 raise StoreError(
-                    path=self.data_dir / FILE, reason=f"it was made by a newer Beffroi (its tables are at {found})"
+                    path=self.data_dir / FILE,
+                    reason=message("it was made by a newer Beffroi (its tables are at {found})", found=found),
                 ) from error
 
 
@@ -144,7 +146,9 @@ def _private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = folder.stat()
     if state.st_uid != os.geteuid():
-        raise StoreError(path=folder, reason=f"the folder belongs to another account (number {state.st_uid})")
+        raise StoreError(
+            path=folder, reason=message("the folder belongs to another account (number {number})", number=state.st_uid)
+        )
     if state.st_mode & 0o077:
         folder.chmod(0o700)
 
@@ -169,7 +173,10 @@ def _lock(path: Path, wait: float) -> Iterator[None]:
                 if time.monotonic() >= until:
                     holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
                     raise StoreError(
-                        path=path.parent, reason=f"another Beffroi (process {holder}) is writing to it; try again later"
+                        path=path.parent,
+                        reason=message(
+                            "another Beffroi (process {holder}) is writing to it; try again later", holder=holder
+                        ),
                     ) from None
                 time.sleep(0.05)
         with suppress(OSError):  # the number is a courtesy; on a full disk the lock holds without it
@@ -196,11 +203,14 @@ def _told(data_dir: Path) -> Iterator[None]:
 
 
 _SENTENCES: Final = (
-    ("disk is full", "the disk is full; free some space and try again, nothing was half done"),
-    ("disk i/o error", "the disk does not read or write; look at its health"),
-    ("is locked", "another program is writing to it; try again later"),
-    ("not a database", "the file is not a database; move it away or bring back a copy"),
-    ("malformed", "the file is damaged; bring back a copy"),
-    ("readonly", "it may not be written; look at the rights of the folder and whether the disk is mounted read-only"),
-    ("unable to open", "the file cannot be opened; look at the rights of the folder"),
+    ("disk is full", message("the disk is full; free some space and try again, nothing was half done")),
+    ("disk i/o error", message("the disk does not read or write; look at its health")),
+    ("is locked", message("another program is writing to it; try again later")),
+    ("not a database", message("the file is not a database; move it away or bring back a copy")),
+    ("malformed", message("the file is damaged; bring back a copy")),
+    (
+        "readonly",
+        message("it may not be written; look at the rights of the folder and whether the disk is mounted read-only"),
+    ),
+    ("unable to open", message("the file cannot be opened; look at the rights of the folder")),
 )

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from beffroi.core.errors import RuleError
-from beffroi.core.model import Fields
+from beffroi.core.model import Fields, message
 
 FOLDER: Final = Path(__file__).parent
 SAMPLES: Final = ".samples.yml"
@@ -85,7 +85,11 @@ def _samples(rule_file: Path) -> Iterator[Sample]:
                 path=file,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise RuleError(path=file, line=1, reason=f"sample {number} is not complete ({error})") from error
+            raise RuleError(
+                path=file,
+                line=1,
+                reason=message("sample {number} is not complete ({error})", number=number, error=error),
+            ) from error
 
 
 def _documents(path: Path) -> list[Any]:
