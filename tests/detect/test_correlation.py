@@ -145,9 +145,8 @@ def test_value_count_of_several_fields_counts_tuples_and_of_lists_each_element()
     timespan: 10s
     condition: {field: [user, host], gte: 3}
     """
-    assert fires_at(
-        section, *(match("seen", n, user=u, host=h) for n, (u, h) in enumerate(["ax", "ay", "ax", "bx"]))
-    ) == [3]
+    seen = [match("seen", n, user=pair[0], host=pair[1]) for n, pair in enumerate(["ax", "ay", "ax", "bx"])]
+    assert fires_at(section, *seen) == [3]
     assert fires_at(section, match("seen", 1, user=["a", "b"], host=["x", "y"])) == [1]
     assert fires_at(section, match("seen", 1, user=["a", "b", "c"])) == []
 

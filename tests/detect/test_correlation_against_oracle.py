@@ -149,7 +149,8 @@ def can_never_fire(section: dict[str, Any]) -> bool:
     if not section["type"].startswith("temporal") or not isinstance(given, dict):
         return False
     most = len(rules) if section["type"] == "temporal_ordered" else len({*rules})
-    return given.get("gt", -1) >= most or given.get("gte", 0) > most or given.get("eq", 0) > most
+    asked: int = max(given.get("gt", -1) + 1, given.get("gte", 0), given.get("eq", 0))
+    return asked > most
 
 
 @settings(max_examples=200, deadline=None)

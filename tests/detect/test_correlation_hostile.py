@@ -127,9 +127,10 @@ def test_long_values_are_not_kept(length: int) -> None:
     gc.collect()
     tracemalloc.start()
     for each in range(20):
-        fields = {"user": f"{each}" * length, "ip": [f"{each} {n}" * (length // 1000) for n in range(100)]}
-        correlator.feed([BaseMatch("failed", each, ("log", each), fields)])
-    del fields
+        addresses = [f"{each} {n}" * (length // 1000) for n in range(100)]
+        match = BaseMatch("failed", each, ("log", each), {"user": f"{each}" * length, "ip": addresses})
+        correlator.feed([match])
+        del match, addresses
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert correlator.size == (20, 20)

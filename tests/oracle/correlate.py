@@ -65,7 +65,9 @@ def correlate(correlation: dict[str, Any], matches: Sequence[Match]) -> list[Fir
 def rising_edges(events: list[Event], span: int, holds: Callable[[list[Event]], bool]) -> list[int]:
     moments = sorted({event.time for event in events})
     held = [holds([event for event in events if moment - span < event.time <= moment]) for moment in moments]
-    return [moment for i, moment in enumerate(moments) if held[i] and not (i and held[i - 1])]
+    # Where nothing happened for a whole timespan the window was empty between, and what follows is a new edge.
+    before = [i > 0 and held[i - 1] and moment - moments[i - 1] < span for i, moment in enumerate(moments)]
+    return [moment for i, moment in enumerate(moments) if held[i] and not before[i]]
 
 
 def timespan(given: Any) -> int:

@@ -1,5 +1,5 @@
 """What the oracle refuses."""
 
 
-class Unsupported(Exception):  # noqa: N818 - the word the reports use
+class Unsupported(Exception):
     """This rule cannot be evaluated; the text says why."""

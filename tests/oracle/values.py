@@ -64,7 +64,7 @@ def moment(value: str, zone: ZoneInfo) -> datetime | None:
     """A time as the clock on the house's wall showed it: ISO 8601 (one without zone was already that clock), or seconds,
     milliseconds or microseconds since 1970 by their 9 or 10, 13 or 16 digits."""
     if EPOCH.fullmatch(value):
-        scale = {13: 1_000, 16: 1_000_000}.get(len(value.split(".")[0]), 1)
+        scale = {13: 1_000, 16: 1_000_000}.get(len(value.split(".", maxsplit=1)[0]), 1)
         return datetime.fromtimestamp(float(Decimal(value) / scale), zone)
     if not MOMENT.fullmatch(value):
         return None

@@ -4,7 +4,7 @@ Caseless comparison lowers both sides with `str.lower`; regular expressions are 
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -83,24 +83,60 @@ def _text_test(leaf: list[Any]) -> PairTest:
     wholes, heads, tails = frozenset(equals), tuple(starts), tuple(ends)
     inner = tuple(contains)
     patterns = tuple(glob(tokens) for tokens in globs)
-
-    def test(pair: Pair) -> bool:
-        text = pair[side]
-        if text in wholes or (tails and text.endswith(tails)) or (heads and text.startswith(heads)):
-            return True
-        for literal in inner:
-            if literal in text:
-                return True
-        return any(pattern(text) for pattern in patterns)
-
-    if len(inner) == 1 and not (wholes or heads or tails or patterns):
+    tests: list[PairTest] = []
+    if wholes:
+        tests.append(lambda pair: pair[side] in wholes)
+    if tails:
+        tests.append(lambda pair: pair[side].endswith(tails))
+    if heads:
+        tests.append(lambda pair: pair[side].startswith(heads))
+    if len(inner) == 1:
         only = inner[0]
-        return lambda pair: only in pair[side]
-    if tails and not (wholes or heads or inner or patterns):
-        return lambda pair: pair[side].endswith(tails)
-    if wholes and not (tails or heads or inner or patterns):
-        return lambda pair: pair[side] in wholes
-    return test
+        tests.append(lambda pair: only in pair[side])
+    elif inner:
+
+        def contained(pair: Pair) -> bool:
+            text = pair[side]
+            for literal in inner:
+                if literal in text:
+                    return True
+            return False
+
+        tests.append(contained)
+    if patterns:
+        looks_alike = _some(patterns)
+        tests.append(lambda pair: looks_alike(pair[side]))
+    return _some(tests)
+
+
+def _some(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    """Whether one of the tests holds."""
+    if len(tests) == 1:
+        return tests[0]
+    every = tuple(tests)
+
+    def some(value: Any) -> bool:
+        for test in every:
+            if test(value):
+                return True
+        return False
+
+    return some
+
+
+def _all(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    """Whether all of the tests hold."""
+    if len(tests) == 1:
+        return tests[0]
+    every = tuple(tests)
+
+    def all_hold(value: Any) -> bool:
+        for test in every:
+            if not test(value):
+                return False
+        return True
+
+    return all_hold
 
 
 def _number_test(leaf: list[Any]) -> PairTest:
@@ -165,11 +201,18 @@ def _tree(expr: Expr, leaf_of: Callable[[list[Any]], Callable[[Any], bool]]) -> 
         inner = _tree(expr[1], leaf_of)
         return lambda value: not inner(value)
     if expr[0] in ("and", "or"):
-        parts = tuple(_tree(part, leaf_of) for part in expr[1])
-        if expr[0] == "and":
-            return lambda value: all(part(value) for part in parts)
-        return lambda value: any(part(value) for part in parts)
+        parts = [_tree(part, leaf_of) for part in _opened(expr)]
+        return _all(parts) if expr[0] == "and" else _some(parts)
     return leaf_of(expr)
+
+
+def _opened(expr: list[Any]) -> Iterator[Expr]:
+    """The parts of an AND or OR, those of the same kind inside it opened."""
+    for part in expr[1]:
+        if isinstance(part, list) and part[0] == expr[0]:
+            yield from _opened(part)
+        else:
+            yield part
 
 
 def value_test(expr: Expr, zone: tzinfo) -> Callable[[Text], bool]:

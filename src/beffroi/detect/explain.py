@@ -1,9 +1,10 @@
 """Why a rule fires on an event, or does not: its condition as a tree, with what each part said."""
 
 from datetime import tzinfo
+from functools import reduce
 from typing import Any, NamedTuple
 
-from beffroi.core.model import Fields, LogSource
+from beffroi.core.model import Fields, LogSource, Message, message
 from beffroi.detect.atoms import value_test
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.keywords import keyword_test
@@ -12,19 +13,34 @@ from beffroi.detect.matcher import Matcher, reference
 from beffroi.detect.values import text_of
 
 LISTED = 8
+_SIGNS = {"eq": "=", "lt": "<", "lte": "≤", "gt": ">", "gte": "≥"}
+_PARTS = {
+    "minute": message("the minute"),
+    "hour": message("the hour"),
+    "day": message("the day"),
+    "week": message("the week"),
+    "month": message("the month"),
+    "year": message("the year"),
+}
+_REFERENCES = {
+    "equals": message("{field} is the value of {other}"),
+    "starts": message("{field} starts with the value of {other}"),
+    "ends": message("{field} ends with the value of {other}"),
+    "contains": message("{field} contains the value of {other}"),
+}
 
 
 class Node(NamedTuple):
     """A part of a condition: what it asks, whether it holds, the value it looked at (tests only), and its own parts."""
 
-    asks: str
+    asks: Message
     holds: bool
     value: Any
     parts: tuple["Node", ...]
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        plain: dict[str, Any] = {"asks": self.asks, "holds": self.holds}
+        plain: dict[str, Any] = {"asks": str(self.asks), "holds": self.holds}
         return plain | ({"parts": [part.to_plain() for part in self.parts]} if self.parts else {"value": self.value})
 
 
@@ -55,15 +71,17 @@ def explain(rule: Rule, fields: Fields, zone: tzinfo, stated: LogSource | None =
 
 def _node(expr: Expr, seen: Fields, own: Fields, zone: tzinfo) -> Node:
     if isinstance(expr, bool):
-        return Node("always" if expr else "never", expr, None, ())
+        return Node(message("always") if expr else message("never"), expr, None, ())
     kind = expr[0]
     if kind == "not":
         inner = _node(expr[1], seen, own, zone)
-        return Node("not", not inner.holds, None, (inner,))
+        return Node(message("not"), not inner.holds, None, (inner,))
     if kind in ("and", "or"):
         parts = tuple(_node(part, seen, own, zone) for part in expr[1])
         told = [part.holds for part in parts]
-        return Node("all of" if kind == "and" else "one of", all(told) if kind == "and" else any(told), None, parts)
+        if kind == "and":
+            return Node(message("all of"), all(told), None, parts)
+        return Node(message("one of"), any(told), None, parts)
     if expr[1] is None:
         return Node(_words(expr), keyword_test(expr)(own), None, ())
     if kind == "ref":
@@ -74,30 +92,58 @@ def _node(expr: Expr, seen: Fields, own: Fields, zone: tzinfo) -> Node:
     return Node(_words(expr), value_test(expr, zone)(text), value, ())
 
 
-def _words(leaf: list[Any]) -> str:
-    kind, name = leaf[0], leaf[1] if leaf[1] is not None else "any value"
-    if kind == "text":
-        said = []
-        for verb, literals in zip(("is", "starts with", "ends with", "contains"), leaf[3:7], strict=True):
-            if literals:
-                said.append(f"{verb} {_listed([repr(literal) for literal in literals])}")
-        globs = ["".join({1: "*", 2: "?"}.get(part, part) for part in glob) for glob in leaf[7]]
-        if globs:
-            said.append(f"looks like {_listed([repr(glob) for glob in globs])}")
-        return f"{name} {', or '.join(said)}" + (" (case counts)" if leaf[2] else "")
-    words = {
-        "re": lambda: f"{name} matches /{leaf[2]}/",
-        "cidr": lambda: f"{name} lies in {_listed(leaf[2])}",
-        "num": lambda: f"{name} {({'lt': '<', 'lte': '<=', 'gt': '>', 'gte': '>='})[leaf[2]]} {leaf[3]}",
-        "none": lambda: f"{name} has no value",
-        "some": lambda: f"{name} has a value",
-        "exists": lambda: f"{name} is {'there' if leaf[2] else 'not there'}",
-        "ref": lambda: f"{name} {leaf[2]} the value of {leaf[3]}",
-        "time": lambda: f"the {leaf[2]} of {name} is {leaf[3]} {leaf[4]}",
-    }
-    return words[kind]()
+def _words(leaf: list[Any]) -> Message:
+    kind, field = leaf[0], leaf[1] if leaf[1] is not None else message("any value")
+    match kind:
+        case "text":
+            return _text(field, leaf)
+        case "re":
+            return message("{field} matches /{pattern}/", field=field, pattern=leaf[2])
+        case "cidr":
+            return message("{field} lies in {values}", field=field, values=_listed(leaf[2]))
+        case "num":
+            return message("{field} {sign} {number}", field=field, sign=_SIGNS[leaf[2]], number=leaf[3])
+        case "none":
+            return message("{field} has no value", field=field)
+        case "some":
+            return message("{field} has a value", field=field)
+        case "exists":
+            return message("{field} is there", field=field) if leaf[2] else message("{field} is not there", field=field)
+        case "ref":
+            return Message(_REFERENCES[leaf[2]].sentence, (("field", field), ("other", leaf[3])))
+        case "time":
+            values = {"part": _PARTS[leaf[2]], "field": field, "sign": _SIGNS[leaf[3]], "number": leaf[4]}
+            return message("{part} of {field} {sign} {number}", **values)
+    raise ValueError(kind)
 
 
-def _listed(values: list[str]) -> str:
-    shown = " or ".join(values[:LISTED])
-    return shown + (f" or {len(values) - LISTED} more" if len(values) > LISTED else "")
+def _text(field: str | Message, leaf: list[Any]) -> Message:
+    equals, starts, ends, contains, globs = leaf[3:8]
+    said = []
+    if equals:
+        said.append(message("{field} is {values}", field=field, values=_quoted(equals)))
+    if starts:
+        said.append(message("{field} starts with {values}", field=field, values=_quoted(starts)))
+    if ends:
+        said.append(message("{field} ends with {values}", field=field, values=_quoted(ends)))
+    if contains:
+        said.append(message("{field} contains {values}", field=field, values=_quoted(contains)))
+    if globs:
+        values = _quoted(["".join({1: "*", 2: "?"}.get(part, part) for part in glob) for glob in globs])
+        said.append(message("{field} looks like {values}", field=field, values=values))
+    whole = reduce(lambda left, right: message("{left}, or {right}", left=left, right=right), said)
+    return message("{test} (case counts)", test=whole) if leaf[2] else whole
+
+
+def _quoted(values: list[str]) -> str | Message:
+    return _listed([repr(value) for value in values])
+
+
+def _listed(values: list[str]) -> str | Message:
+    first, *more = values[:LISTED]
+    shown: str | Message = first
+    for value in more:
+        shown = message("{left} or {right}", left=shown, right=value)
+    if len(values) > LISTED:
+        return message("{left} or {count} more", left=shown, count=len(values) - LISTED)
+    return shown

@@ -17,7 +17,7 @@ from beffroi.detect.atoms import value_test
 from beffroi.detect.ir import Expr, Rule, Witness, all_of, leaves, settled
 from beffroi.detect.keywords import KeywordScanner, keyword_test
 from beffroi.detect.logsources import Target, applies, targets, with_view
-from beffroi.detect.memory import LONGEST, Memory
+from beffroi.detect.memory import ENTRY, LONGEST, Memory
 from beffroi.detect.scanner import FieldScanner
 from beffroi.detect.values import Text, text_of
 
@@ -305,7 +305,7 @@ class _Compiler:
         # Absent and null differ only to a test of presence, which then has to look.
         absent: dict[Text, bool] = {} if presence else {None: test(None)}
         memo: dict[Text, bool] = dict(absent)
-        charge = self.memory.charge
+        memory = self.memory
 
         def forget() -> None:
             memo.clear()
@@ -313,16 +313,23 @@ class _Compiler:
 
         def learn(fields: Fields) -> bool:
             value = fields.get(field)
-            if value is None:
+            if value.__class__ is str:
+                outcome = test(value)
+                cost = ENTRY + len(value)
+            elif value is None:
                 return test("" if field in fields else None)
-            text = value if value.__class__ is str else text_of(value)
-            outcome = memo.get(text)
-            if outcome is None:
-                outcome = test(text)
-                length = len(text) if text.__class__ is str else sum(map(len, text))  # type: ignore[arg-type]
-                if length <= LONGEST:
-                    memo[text] = outcome
-                    charge(1, length)
+            else:
+                value = text_of(value)
+                known = memo.get(value)
+                if known is not None:
+                    return known
+                outcome = test(value)
+                cost = ENTRY + sum(map(len, value or ()))
+            if cost <= LONGEST:
+                memo[value] = outcome
+                memory.left -= cost
+                if memory.left < 0:
+                    memory.forget()
             return outcome
 
         self.memory.register(forget)

@@ -5,29 +5,40 @@ Only RE2's syntax is read, and only as far as it is certain; anything else gives
 
 _CLASSES = frozenset("dDsSwWbBAzpPQECaxfnrtv0123456789")
 _LEAST = 3
+_LONGEST, _DEEPEST = 20_000, 20
+"""Characters and nested groups beyond which nothing is looked for: a pattern is somebody else's, and looking takes time."""
+_RARE = frozenset("`^{}$%&|~;@#!=")  # even one of these is worth scanning for
 
 
 def required_literals(pattern: str) -> list[str] | None:
     """ASCII literals in lower case of which at least one stands, whatever its case, in every text the pattern is found
-    in; None where none of at least three letters is certain."""
+    in; None where none that is worth scanning for is certain."""
     flags, _, rest = (
         pattern.partition(")") if pattern.startswith("(?") and pattern[2:3].isalpha() else ("", "", pattern)
     )
-    if "U" in flags or "\\Q" in rest or "(?" in rest.replace("(?:", ""):
+    if len(pattern) > _LONGEST or "U" in flags or "\\Q" in rest or "(?" in rest.replace("(?:", ""):
         return None
     # RE2's caseless k and s also match U+212A and U+017F, which the scanned text has folded (see matcher.py).
     try:
-        found = _alternatives(rest)
+        found = _alternatives(rest, 0)
     except ValueError:
         return None
-    return found if found and all(len(literal) >= _LEAST for literal in found) else None
+    return found if found and all(_worth(literal) for literal in found) else None
 
 
-def _alternatives(pattern: str) -> list[str] | None:
+def _worth(literal: str) -> int:
+    """How good a literal is to scan for; 0: not at all."""
+    rare = sum(char in _RARE for char in literal)
+    return len(literal) + 4 * rare if rare or len(literal) >= _LEAST else 0
+
+
+def _alternatives(pattern: str, depth: int) -> list[str] | None:
     """One literal for each alternative; None where one has none."""
+    if depth > _DEEPEST:
+        raise ValueError(pattern)
     found: list[str] = []
     for branch in _split(pattern):
-        best = _best(branch)
+        best = _best(branch, depth)
         if best is None:
             return None
         found.extend(best)
@@ -108,7 +119,7 @@ def _quantifier(pattern: str, at: int) -> tuple[int, int]:
     return least, at + (pattern[at : at + 1] == "?")
 
 
-def _best(branch: str) -> list[str] | None:
+def _best(branch: str, depth: int) -> list[str] | None:
     """The best choice of literals of one alternative: its longest run, or those of a group it cannot do without."""
     choices: list[list[str]] = []
     run = ""
@@ -141,9 +152,9 @@ def _best(branch: str) -> list[str] | None:
         choices.append([run])
         run = literal.lower() if literal is not None and literal.isascii() and least == 2 else ""
         if group is not None and least:
-            inner = _alternatives(group)
+            inner = _alternatives(group, depth + 1)
             if inner is not None:
                 choices.append(inner)
     choices.append([run])
-    best = max(choices, key=lambda literals: min(map(len, literals)))
+    best = max(choices, key=lambda literals: min(map(_worth, literals)))
     return best if all(best) else None

@@ -11,9 +11,9 @@ from itertools import accumulate
 from ahocorasick_rs import BytesAhoCorasick
 
 from beffroi.detect.ir import Witness
-from beffroi.detect.memory import Memory
+from beffroi.detect.memory import ENTRY, Memory
 from beffroi.detect.values import Text
-from beffroi.detect.witness import CONTAINS, EMPTY, ENDS, EQUALS, STARTS, TEST
+from beffroi.detect.witness import CONTAINS, EMPTY, ENDS, EQUALS, STARTS, TEST, VALUE
 
 Hits = tuple[int, ...]
 """Numbers of the rules worth trying, ascending."""
@@ -23,6 +23,7 @@ class FieldScanner:
     """The witnesses of one field, and what they said about the values seen lately."""
 
     __slots__ = (
+        "_any",
         "_automaton",
         "_compile",
         "_exact",
@@ -43,6 +44,7 @@ class FieldScanner:
         self._literals: dict[str, list[int]] = {}
         self._tests: list[tuple[Callable[[Text], bool], int]] = []
         self._none: set[int] = set()
+        self._any: list[int] = []
         self._automaton: BytesAhoCorasick | None = None
         self._owners: list[list[int]] = []
         self.memo: dict[Text, Hits] = {}
@@ -59,6 +61,8 @@ class FieldScanner:
             self._literals.setdefault(anchored, []).append(rule)
         elif kind == EMPTY:
             self._none.add(rule)
+        elif kind == VALUE:
+            self._any.append(rule)
         elif kind == TEST:
             self._tests.append((self._compile(literal), rule))
 
@@ -85,48 +89,48 @@ class FieldScanner:
         found = list(map(memo.get, column))
         if None in found:
             new = [value for value in set(column) if value not in memo]
-            chars = self._learn(new)
+            self._memory.left -= self._learn(new)
             found = list(map(memo.get, column))
-            self._memory.charge(len(new), chars)
+            if self._memory.left < 0:
+                self._memory.forget()
         return found  # type: ignore[return-value]
 
     def _learn(self, values: list[Text]) -> int:
-        """Find out about new values; their length in characters together."""
+        """Find out about new values; what remembering them costs (`memory.MOST`)."""
         plain = [value for value in values if value.__class__ is str]
         if len(plain) < len(values) and any(value.__class__ not in (str, tuple) for value in values):
             raise TypeError("a column of texts is expected")
         self._learn_texts(plain)
-        chars = sum(map(len, plain))
+        cost = ENTRY * len(values) + sum(map(len, plain))
         for value in values:
             if value.__class__ is tuple:
                 texts = [text for text in value if text not in self.memo]
                 self._learn_texts(texts)
                 self.memo[value] = tuple(sorted({rule for text in value for rule in self.memo[text]}))
-                chars += sum(map(len, texts))
-        return chars
+                cost += ENTRY * len(texts) + sum(map(len, texts))
+        return cost
 
     def _learn_texts(self, values: list[str]) -> None:
         lowered = [value.lower() for value in values]
         found: dict[int, list[int]] = {}
-        exact, tails = self._exact, self._tails
-        for place, low in enumerate(lowered):
-            if low in exact:
-                found.setdefault(place, []).extend(exact[low])
-            tail = low[low.rfind("\\") :]
-            if tail in tails:
-                found.setdefault(place, []).extend(tails[tail])
+        for rules, keys in (
+            (self._exact, lowered),
+            (self._tails, [low[low.rfind("\\") :] for low in lowered] if self._tails else ()),
+        ):
+            if rules and not rules.keys().isdisjoint(keys):
+                for place, key in enumerate(keys):
+                    if key in rules:
+                        found.setdefault(place, []).extend(rules[key])
         if self._automaton is not None and lowered:
             self._scan(lowered, found)
         for test, rule in self._tests:
             for place, value in enumerate(values):
                 if test(value):
                     found.setdefault(place, []).append(rule)
-        memo = self.memo
-        none: Hits = ()
-        for value in values:
-            memo[value] = none
-        for place, rules in found.items():
-            memo[values[place]] = tuple(sorted(set(rules)))
+        always = tuple(self._any)
+        self.memo.update(dict.fromkeys(values, always))
+        for place, said in found.items():
+            self.memo[values[place]] = tuple(sorted({*said, *always}))
 
     def _scan(self, lowered: list[str], found: dict[int, list[int]]) -> None:
         texts, places = lowered, range(len(lowered))

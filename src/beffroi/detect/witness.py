@@ -12,10 +12,11 @@ from typing import Any
 from beffroi.detect.ir import Expr, Witness, fields_of, leaves
 from beffroi.detect.regexes import required_literals
 
-EQUALS, STARTS, ENDS, CONTAINS, EMPTY, TEST = "=", "<", ">", "~", "0", "?"
+EQUALS, STARTS, ENDS, CONTAINS, EMPTY, VALUE, TEST = "=", "<", ">", "~", "0", "*", "?"
 
 
-# `literal` is in lower case and stands at the place `kind` says; for TEST it is the leaf itself; for EMPTY nothing.
+# `literal` is in lower case and stands at the place `kind` says; for TEST it is the leaf itself; for EMPTY ("no value") and VALUE
+# ("some value") nothing.
 
 # How often pieces of text stand in ordinary Windows events: shares of the values of the fields that rules look at,
 # estimated, not measured to the digit; only their order decides.
@@ -177,6 +178,8 @@ FEW_VALUES = {
     "TargetUserName": 0.05,
     "EventID": 0.5,
 }
+# How much rarer a text becomes by one more letter of it: letters and what paths and commands are full of, and the rest.
+_LETTER = dict.fromkeys("abcdefghijklmnopqrstuvwxyz0123456789", 0.62) | dict.fromkeys(' \\/.-:_"', 0.8)
 _PLACE = {EQUALS: 0.02, ENDS: 0.4, STARTS: 0.5, CONTAINS: 1.0}
 GROUPED = frozenset({"EventID", "Channel"})  # the same for all events that are looked at together: no witness
 
@@ -186,7 +189,7 @@ def share(few: float, kind: str, literal: str) -> float:
     """Roughly the share of events in which this literal stands at this place, between 0 and 1; `few` is the share of each value of a
     field that has few of them."""
     placed = _PLACE[kind]
-    guess = placed * prod(0.02 if char > "\x7f" else 0.62 if char.isalnum() else 0.8 for char in literal[:24])
+    guess = placed * prod(_LETTER.get(char, 0.1 if char < "\x7f" else 0.02) for char in literal[:24])
     for piece, often in COMMON.items():
         if literal in piece:
             there = kind == CONTAINS or (piece.startswith(literal) if kind == STARTS else piece.endswith(literal))
@@ -228,7 +231,7 @@ def _of_denied_leaf(leaf: list[Any]) -> Choice:
     if leaf[0] == "some":
         return 0.9, [Witness(leaf[1], EMPTY, None)]
     if leaf[0] == "none":
-        return 0.9, [Witness(leaf[1], TEST, ["some", leaf[1]])]
+        return 0.9, [Witness(leaf[1], VALUE, None)]
     return None
 
 
@@ -238,6 +241,8 @@ def _of_leaf(leaf: list[Any]) -> Choice:
         return None
     if kind == "none":
         return 0.9, [Witness(field, EMPTY, None)]
+    if kind == "some":
+        return 0.9, [Witness(field, VALUE, None)]
     if kind in ("exists", "ref"):
         return None
     found: list[Witness] = []
@@ -257,9 +262,7 @@ def _of_leaf(leaf: list[Any]) -> Choice:
     else:
         found.append(Witness(field, TEST, leaf))
     few = FEW_VALUES.get(field or "", 0.0)
-    costs = (
-        (0.9 if w.literal[0] == "some" else 0.3) if w.kind == TEST else share(few, w.kind, w.literal) for w in found
-    )
+    costs = (0.3 if w.kind == TEST else share(few, w.kind, w.literal) for w in found)
     return sum(costs), list(dict.fromkeys(found)) if all(w.kind != TEST for w in found) else _joined(found)
 
 
