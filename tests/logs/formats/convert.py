@@ -67,7 +67,7 @@ def to_flat(event: Object) -> Object:
     own: Object = {name: value for name, value in [*pairs, *user_pairs(user)[1]] if name and name not in flat}
     if unnamed:
         own["Data"] = unnamed if len(unnamed) > 1 else unnamed[0]
-    soft = {name: system[name] for name in ("Level", "Task", "Opcode", "Keywords", "Version") if name in system}
+    soft: Object = {name: system[name] for name in ("Level", "Task", "Opcode", "Keywords", "Version") if name in system}
     sid = attribute(system, "Security", "UserID")
     if sid is not None:
         soft["UserID"] = sid
@@ -197,7 +197,11 @@ def to_xml(event: Object) -> str:
             if name == "Binary":
                 xml += f"<Binary>{_escaped(value)}</Binary>"
             else:
-                xml += f"<Data Name={quoteattr(name)}>{_escaped(value)}</Data>" if name else f"<Data>{_escaped(value)}</Data>"
+                xml += (
+                    f"<Data Name={quoteattr(name)}>{_escaped(value)}</Data>"
+                    if name
+                    else f"<Data>{_escaped(value)}</Data>"
+                )
         xml += "</EventData>"
     element, inner = user_pairs(user)
     if element:
@@ -215,7 +219,12 @@ def _escaped(value: Any) -> str:
 def to_fluentbit(event: Object) -> Object:
     """As Fluent Bit's winevtlog sends it with Render_Event_As_XML: the whole event as XML under `System`."""
     _, pairs, _ = parts(event)
-    return {"date": 1764000000.0, "System": to_xml(event), "Message": "", "StringInserts": [value for _, value in pairs]}
+    return {
+        "date": 1764000000.0,
+        "System": to_xml(event),
+        "Message": "",
+        "StringInserts": [value for _, value in pairs],
+    }
 
 
 def line(event: Object) -> bytes:

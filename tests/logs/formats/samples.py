@@ -18,7 +18,9 @@ def event(number: int = 1, data: dict[str, Any] | None = None, **system: Any) ->
         "Event": {
             "#attributes": {"xmlns": "http://schemas.microsoft.com/win/2004/08/events/event"},
             "System": {
-                "Provider": {"#attributes": {"Name": "Microsoft-Windows-Sysmon", "Guid": "5770385F-C22A-43E0-BF4C-06F5698FFBD9"}},
+                "Provider": {
+                    "#attributes": {"Name": "Microsoft-Windows-Sysmon", "Guid": "5770385F-C22A-43E0-BF4C-06F5698FFBD9"}
+                },
                 "EventID": 1,
                 "Version": 5,
                 "Level": 4,

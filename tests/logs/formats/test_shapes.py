@@ -35,7 +35,8 @@ def lines(events: list[dict[str, Any]]) -> bytes:
 SHAPES: dict[str, Callable[[Objects], bytes]] = {
     "evtx-dump lines": lines,
     "evtx-dump pretty": lambda events: b"".join(
-        b"Record %d\n" % place + orjson.dumps(event, option=orjson.OPT_INDENT_2) + b"\n" for place, event in enumerate(events)
+        b"Record %d\n" % place + orjson.dumps(event, option=orjson.OPT_INDENT_2) + b"\n"
+        for place, event in enumerate(events)
     ),
     "array": orjson.dumps,
     "flat": lambda events: lines([convert.to_flat(event) for event in events]),
@@ -47,6 +48,7 @@ SHAPES: dict[str, Callable[[Objects], bytes]] = {
     "XML document": lambda events: ("<Events>" + "".join(map(convert.to_xml, events)) + "</Events>").encode(),
     "XML in UTF-16": lambda events: "\n".join(map(convert.to_xml, events)).encode("utf-16"),
 }
+
 
 def as_sent_by_winlogbeat(fields: Fields) -> Fields:
     """What is left of an event's fields after Winlogbeat: see the table in windows.py."""
@@ -68,7 +70,9 @@ def without_level(fields: Fields) -> Fields:
 def readable(fields: Fields) -> Fields:
     """XML has no place for most control characters."""
     return {
-        name: value if isinstance(value, list) else "".join("\ufffd" if sign < " " and sign not in "\t\r\n" else sign for sign in value)
+        name: value
+        if isinstance(value, list)
+        else "".join("\ufffd" if sign < " " and sign not in "\t\r\n" else sign for sign in value)
         for name, value in fields.items()
     }
 
@@ -107,7 +111,8 @@ def test_a_recording_gives_the_same_fields_in_every_shape(corpus: Path, recordin
 def test_the_librarys_own_xml_gives_the_same_fields(corpus: Path, recording: str) -> None:
     data = (corpus / "evtx-attack-samples" / recording).read_bytes()
     ours, _ = read(evtx, data)
-    xml = "\n".join(record["data"] for record in PyEvtxParser(io.BytesIO(data)).records()).encode()
+    records: Any = PyEvtxParser(io.BytesIO(data)).records()
+    xml = "\n".join(record["data"] for record in records).encode()
     theirs, faults = read(eventxml, xml)
     assert faults == []
     same("XML", ours, theirs)
@@ -149,7 +154,9 @@ def test_the_twins_of_the_regression_data_are_the_same_event(corpus: Path) -> No
 
 def test_lines_of_one_file_may_be_of_different_shapes() -> None:
     one = event(7)
-    data = lines([one, convert.to_flat(one), convert.to_winlogbeat(one), convert.to_nxlog(one), convert.to_fluentbit(one)])
+    data = lines(
+        [one, convert.to_flat(one), convert.to_winlogbeat(one), convert.to_nxlog(one), convert.to_fluentbit(one)]
+    )
     events, faults = read(jsonlines, data)
     assert faults == []
     assert [number for number, _, _ in events] == [7] * 5
@@ -165,5 +172,5 @@ def test_the_raw_text_is_given_only_where_it_shows_the_values() -> None:
     one = event(7)
     shown = read(jsonlines, lines([one, convert.to_flat(one)]))[0]
     hidden = read(jsonlines, lines([convert.to_fluentbit(one)]))[0] + read(eventxml, convert.to_xml(one).encode())[0]
-    assert all(raw and b"notepad" in raw for _, _, raw in shown if isinstance(raw, bytes))
+    assert [isinstance(raw, bytes) and b"notepad" in raw for _, _, raw in shown] == [True, True]
     assert [raw for _, _, raw in hidden] == [None, None]

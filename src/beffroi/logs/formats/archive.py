@@ -25,11 +25,12 @@ EMPTY_ZIP = b"PK\x05\x06"
 
 
 class Member(NamedTuple):
-    """One file of an archive, to be read once or never; `open` and what it gives raise Unreadable."""
+    """One file of an archive, to be read by one reader at a time; `open` and what it gives raise Unreadable."""
 
     name: str
     size: int  # bytes, as the archive says; 0 where it does not
     open: Callable[[], Source]
+    keep: object = None  # closes what `open` needs when nobody holds it any more
 
 
 def is_archive(head: bytes) -> bool:
@@ -45,7 +46,7 @@ def members(file: IO[bytes], name: str, budget: Budget) -> Iterator[Member]:
 
         def open_member() -> Source:
             file.seek(0)
-            return _Metered(_Gzip(file), budget, file)
+            return _Metered(_Gzip(file), budget)
 
         yield Member(_without_gz(name), 0, open_member)
     elif head.startswith(SEVEN):
@@ -64,7 +65,7 @@ def spooled(source: Source, limits: Limits) -> IO[bytes]:
 
 
 def _without_gz(name: str) -> str:
-    path = PurePosixPath(name)
+    path = PurePosixPath(name.rpartition("!")[2])
     if path.suffix.lower() == ".tgz":
         return f"{path.stem}.tar"
     return path.stem if path.suffix.lower() in (".gz", ".gzip") else path.name
@@ -73,12 +74,11 @@ def _without_gz(name: str) -> str:
 class _Metered:
     """A decompressed stream under the limits: one member's size, all members' size, the ratio to what was put in."""
 
-    def __init__(self, source: "_Gzip | _Deflated | _Other", budget: Budget, keep: object) -> None:
+    def __init__(self, source: "_Gzip | _Deflated", budget: Budget) -> None:
         self._source = source
         self._budget = budget
         self._out = 0
         self._failure: tuple[type[Unreadable], str] | None = None
-        self._keep = keep  # what must not be closed before the stream is read
 
     def read(self, size: int, /) -> bytes:
         if self._failure:
@@ -105,7 +105,9 @@ class _Metered:
         if self._out > limits.member:
             raise TooMuch(f"it is longer than {limits.member:,} bytes; the rest was not read")
         if self._out > limits.slack and self._out > limits.ratio * self._source.taken:
-            raise TooMuch(f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read")
+            raise TooMuch(
+                f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read"
+            )
 
 
 class _Gzip:
@@ -192,25 +194,10 @@ class _Deflated:
                 return part
         if self._seen != self._crc:
             self._crc = self._seen
-            raise Unreadable("its content does not have the checksum that the archive notes; what could be read was read")
+            raise Unreadable(
+                "its content does not have the checksum that the archive notes; what could be read was read"
+            )
         return b""
-
-
-class _Other:
-    """A member in one of zip's rarer methods (bzip2, LZMA)."""
-
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-        try:
-            self._file = archive.open(info)
-        except (NotImplementedError, RuntimeError, zipfile.BadZipFile, OSError) as error:
-            raise Unreadable(f"it cannot be unpacked: {error}") from None
-        self.taken = info.compress_size + 1
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._file.read(min(size, BLOCK))
-        except Exception as error:  # noqa: BLE001 - three decompressors, each with its own errors
-            raise Unreadable(f"its compressed data are damaged ({error})") from None
 
 
 def _zip(file: IO[bytes], budget: Budget) -> Iterator[Member]:
@@ -220,9 +207,9 @@ def _zip(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error) as error:
         raise Unreadable(f"its table of contents cannot be read: {error}") from None
     for info in archive.infolist():
-        if not info.is_dir():
+        if not info.filename.endswith("/"):
             budget.member()
-            yield Member(info.filename, info.file_size, _opener(file, archive, info, budget))
+            yield Member(info.filename, info.file_size, _opener(file, info, budget))
 
 
 def _check_directory(file: IO[bytes], limits: Limits) -> None:
@@ -242,19 +229,21 @@ def _check_directory(file: IO[bytes], limits: Limits) -> None:
         raise TooMuch(f"its table of contents is {directory:,} bytes long; it was not read")
 
 
-def _opener(file: IO[bytes], archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> Callable[[], Source]:
+def _opener(file: IO[bytes], info: zipfile.ZipInfo, budget: Budget) -> Callable[[], Source]:
     def open_member() -> Source:
         if info.flag_bits & 1:
             raise Unreadable("it is encrypted; unpack it with its password first")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return _Metered(_Other(archive, info), budget, archive)
-        file.seek(info.header_offset)
-        header = file.read(30)
+            raise Unreadable(f"it is packed in a rare way (method {info.compress_type}); unpack it first")
+        header = b""
+        if info.header_offset >= 0:  # a damaged table may lead before the beginning
+            file.seek(info.header_offset)
+            header = file.read(30)
         if len(header) < 30 or not header.startswith(ZIP):
             raise Unreadable("it does not lie where the table of contents says")
         name, extra = struct.unpack_from("<HH", header, 26)
         start = info.header_offset + 30 + name + extra
-        return _Metered(_Deflated(file, info, start), budget, archive)
+        return _Metered(_Deflated(file, info, start), budget)
 
     return open_member
 
@@ -263,21 +252,20 @@ def _seven(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     # Imported only here: it takes longer to load than everything else together.
     from beffroi.logs.formats.seven import unpack
 
-    for name, content, failure in unpack(file, budget):
-        yield Member(name, 0, partial(_Unpacked, content, failure))
+    for member in unpack(file, budget):
+        yield Member(member.name, 0, partial(_Unpacked, member.file, member.failure), member)
 
 
 class _Unpacked:
     """A member that was unpacked already, as far as it could be."""
 
-    def __init__(self, content: IO[bytes] | None, failure: str) -> None:
+    def __init__(self, content: IO[bytes], failure: str) -> None:
         self._content = content
         self._failure = failure
-        if content:
-            content.seek(0)
+        content.seek(0)
 
     def read(self, size: int, /) -> bytes:
-        data = self._content.read(size) if self._content else b""
+        data = self._content.read(size)
         if not data and self._failure:
             raise Unreadable(self._failure)
         return data

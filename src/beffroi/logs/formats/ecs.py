@@ -18,7 +18,9 @@ class _Moved(NamedTuple):
 
 
 def _table(text: str) -> tuple[_Moved, ...]:
-    return tuple(_Moved(name, tuple(path.split("."))) for name, path in (line.split() for line in text.strip().splitlines()))
+    return tuple(
+        _Moved(name, tuple(path.split("."))) for name, path in (line.split() for line in text.strip().splitlines())
+    )
 
 
 _SYSMON = _table("""
@@ -108,7 +110,9 @@ def _take(fields: Fields, event: Object, table: tuple[_Moved, ...]) -> None:
 def _hashes(fields: Fields, carrier: Object) -> None:
     """Sysmon writes `MD5=…,SHA256=…,IMPHASH=…`, in capitals."""
     found = carrier.get("hash")
-    pairs = [(name, value) for name, value in found.items() if isinstance(value, str)] if isinstance(found, dict) else []
+    pairs = (
+        [(name, value) for name, value in found.items() if isinstance(value, str)] if isinstance(found, dict) else []
+    )
     pe = carrier.get("pe")
     if isinstance(pe, dict):
         if isinstance(pe.get("imphash"), str):

@@ -24,7 +24,9 @@ _TAG = re.compile(rb"<Event(?=[\s>])|</Event\s*>")
 _LONGEST_TAG = 64  # bytes of the block's end that may hold the beginning of a tag
 _NEW = re.compile(rb"<Event[^<>]{0,1000}>\s{0,100}<System[\s>]")
 # What XML 1.0 has no place for, raw or as a reference, but Windows lets through from event data.
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[dD][89a-fA-F]..)|0*(?:[0-8]|1[124-9]|2\d|3[01]));")
+_FORBIDDEN = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[dD][89a-fA-F]..)|0*(?:[0-8]|1[124-9]|2\d|3[01]));"
+)
 _REPLACEMENT = "\ufffd".encode()
 
 
@@ -111,7 +113,7 @@ def parse(text: bytes | str) -> Fields:
         try:
             return _fields(_tree(attempt))
         except expat.ExpatError as error:
-            reason = reason or str(error)
+            reason = reason or expat.ErrorString(error.code)
     raise ValueError(f"it is no XML: {reason}")
 
 

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, cast
 
-import orjson
 from evtx import PyEvtxParser
 
 from beffroi.core.model import Event
 from beffroi.logs.formats.evtx_mend import CHUNK, CHUNK_MAGIC, RECORD_MAGIC, counts, mend
 from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.jsontext import loads_any, loads_repeated
+from beffroi.logs.formats.rendered import fields_of
 from beffroi.logs.formats.sources import Source
 from beffroi.logs.formats.windows import flatten
 
@@ -29,6 +29,7 @@ FILE_MAGIC = b"ElfFile\0"
 FILE_HEADER = 4_096
 EMPTY = bytes(CHUNK)
 HIGHEST = struct.pack("<Q", (1 << 63) - 1)
+NO_TABLES = bytes(384)
 KINDS = 10_000  # of events remembered, at most
 
 
@@ -53,7 +54,6 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
     place = 0
     zeros: list[int] = []  # places of chunks of nothing but zeros: preallocated, unless a used one follows
     before = b""  # the sound chunk before this one, from its free space on
-    loads = orjson.loads
     while chunk := pending[:CHUNK] + source.read(CHUNK - len(pending)) if len(pending) < CHUNK else pending[:CHUNK]:
         pending = pending[CHUNK:]
         if chunk == EMPTY:
@@ -66,17 +66,12 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
             try:
                 for record in _parse(chunk):
                     raw = record["data"]
-                    try:
-                        fields = flatten(loads(raw)["Event"])
-                        sound = (fields["Provider_Name"], fields["EventID"], *fields) in _without_repeats
-                    except (ValueError, KeyError, TypeError):
-                        sound = False
-                    if sound:
-                        number = fields["EventRecordID"]
-                        yield (number if number.__class__ is int else record["event_record_id"]), fields, raw
+                    given += 1
+                    fields = fields_of(raw)
+                    if fields is not None and (fields["Provider_Name"], fields["EventID"], *fields) in _without_repeats:
+                        yield fields["EventRecordID"], fields, raw
                     else:
                         yield from _event(record, place, log)
-                    given += 1
             except RuntimeError:
                 expected = -1
             # A record right where free space should begin: the chunk was being written when the file was copied.
@@ -104,8 +99,8 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
 
 
 _without_repeats: set[tuple[str | int, ...]] = set()
-"""Kinds of events (provider, number, names of the fields) known to repeat no name. The names of Data come from the
-kind's template, so one event tells for all; looking at each would cost more than parsing it."""
+"""Kinds of events (provider, number, names of the fields) known to repeat no name. The names of Data come from the kind's
+template, so one event tells for all; looking at each would cost more than parsing it."""
 
 
 def _event(record: dict[str, Any], place: int, log: FaultLog) -> Iterator[Event]:
@@ -113,18 +108,19 @@ def _event(record: dict[str, Any], place: int, log: FaultLog) -> Iterator[Event]
     raw, number = record["data"], record["event_record_id"]
     try:
         fields = flatten(loads_any(raw)["Event"])
-        whole = flatten(loads_repeated(raw)["Event"])
+        kind = (fields["Provider_Name"], fields["EventID"], *fields)
+        known = all(isinstance(part, str | int) for part in kind)
+        if not known or kind not in _without_repeats:
+            whole = flatten(loads_repeated(raw)["Event"])
+            if len(whole) > len(fields):
+                fields = whole
+            elif known:
+                if len(_without_repeats) > KINDS:  # the numbers are the sender's
+                    _without_repeats.clear()
+                _without_repeats.add(kind)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         log.add(f"chunk {place}, record {number}", f"its JSON cannot be read: {error}")
         return
-    if len(whole) > len(fields):
-        fields = whole
-    else:
-        kind = (fields["Provider_Name"], fields["EventID"], *fields)
-        if all(isinstance(part, str | int) for part in kind):
-            if len(_without_repeats) > KINDS:  # the numbers are the sender's
-                _without_repeats.clear()
-            _without_repeats.add(kind)
     own = fields["EventRecordID"]
     yield (own if own.__class__ is int else number), fields, raw
 
@@ -157,8 +153,10 @@ def _file_header(source: Source, log: FaultLog) -> tuple[int, bytes]:
 
 def _parse(chunk: bytes) -> Iterator[dict[str, Any]]:
     # The last record's number as high as can be: the library stops at the record that bears it, and headers may be stale.
+    # No tables of shared names and templates: it follows their chains for ever where they bite their own tail, and
+    # finds everything without them, as fast.
     view = memoryview(chunk)
-    lone = b"".join((HEADER, view[:32], HIGHEST, view[40:]))
+    lone = b"".join((HEADER, view[:32], HIGHEST, view[40:128], NO_TABLES, view[512:]))
     records: Any = PyEvtxParser(io.BytesIO(lone), 1).records_json()
     return cast("Iterator[dict[str, Any]]", records)
 
@@ -174,4 +172,6 @@ def _tell_missing(announced: int, zeros: list[int], read: int, log: FaultLog) ->
         if place < announced:
             log.add(f"chunk {place}", "it holds nothing but zeros although the file header counts it")
     if read < announced:
-        log.add("end of file", f"{announced - read} of the {announced} chunks that the file header announces are missing")
+        log.add(
+            "end of file", f"{announced - read} of the {announced} chunks that the file header announces are missing"
+        )

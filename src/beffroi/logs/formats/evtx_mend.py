@@ -143,9 +143,6 @@ def _decode(
     lost = 0
     parts, mended = _mended(chunk, stretches)
     results = _results(mended, parse)
-    if not results and parts:
-        # The tables of shared names and templates in the chunk's header are at fault; records carry all they need.
-        results = _results(mended[:128] + bytes(CHUNK_HEADER - 128) + mended[CHUNK_HEADER:], parse)
     for index, stretch in enumerate(parts):
         result = results[index] if index < len(results) else "reading stopped before it"
         if stretch.number is not None:
@@ -177,7 +174,6 @@ def _mended(chunk: bytes, stretches: list[_Stretch]) -> tuple[list[_Stretch], by
         _RECORD.pack_into(mended, start, RECORD_MAGIC, end - start, number or 0, _SOME_TIME)
     if not chunk.startswith(CHUNK_MAGIC):
         mended[:8] = CHUNK_MAGIC
-        mended[128:CHUNK_HEADER] = bytes(CHUNK_HEADER - 128)
     _SIZE.pack_into(mended, 48, parts[-1].end if parts else CHUNK_HEADER)
     return parts, bytes(mended)
 

@@ -89,7 +89,9 @@ class _Scanner:
 
     def _give_up(self) -> None:
         """The open object ends nowhere: begin again behind it, once with the old rule, from then on with the hard one."""
-        self._log.add(f"line {self._opened}", f"the object that begins here does not end, or only after {self._longest:,} bytes")
+        self._log.add(
+            f"line {self._opened}", f"the object that begins here does not end, or only after {self._longest:,} bytes"
+        )
         self._depth = 0
         if self._again:
             self._position, self._line = self._again

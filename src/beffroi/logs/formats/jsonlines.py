@@ -87,13 +87,13 @@ def _careful(text: bytes, place: int, log: FaultLog, limits: Limits, where: str)
     if text.count(b",") > limits.parts:
         log.add(where, f"it has more than {limits.parts:,} parts")
         return
-    raw: bytes | None = text
+    raw: bytes | None = bare
     try:
         try:
-            value: Any = orjson.loads(text)
+            value: Any = orjson.loads(bare)
         except ValueError:
-            value = loads_any(text)
-            raw = None  # the text is not what the values are
+            value = loads_any(bare)
+            raw = None  # the text does not show the values as they are
         for event in value if isinstance(value, list) else (value,):
             if not isinstance(event, dict):
                 log.add(where, "it holds a value that is no JSON object")

@@ -1,13 +1,13 @@
-"""JSON as it really comes: orjson for what is JSON, the standard library for what nearly is (NaN, lone surrogates, 70-digit numbers)."""
+"""JSON as it really comes: orjson for what is JSON, the standard library for what nearly is (NaN, lone surrogates, tabs in text).
+
+A whole number of more than 64 bits becomes a float in both.
+"""
 
 import json
 import re
 from typing import Any
 
 import orjson
-
-# A number of more digits than this is kept as text by nobody and makes int() slow: it becomes a float.
-_LONG = 64
 
 
 def loads_any(text: bytes | str) -> Any:
@@ -18,9 +18,9 @@ def loads_any(text: bytes | str) -> Any:
         reason = str(error).partition(": line ")[0]
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", "replace")
-    text = text.strip().removesuffix(",")
+    text = text.strip(" \t\r\n,")
     try:
-        value = json.loads(text, parse_int=_number)
+        value = json.loads(text, parse_int=_number, strict=False)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError:
@@ -32,7 +32,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _LONG else float(digits)
+    if len(digits) <= 20 and -(1 << 63) <= (number := int(digits)) < 1 << 64:
+        return number
+    return float(digits)
 
 
 def _mended(value: Any) -> Any:

@@ -2,13 +2,14 @@
 
 import os
 import stat
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import IO
 
 from beffroi.core.errors import InputError
-from beffroi.core.model import Event, Fault
+from beffroi.core.model import Event, Fault, message
 from beffroi.logs.formats import archive, eventxml, evtx, jsonlines
 from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
 from beffroi.logs.formats.faults import FaultLog
@@ -29,7 +30,9 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 class Recording:
     """One file or archive member, read lazily and once. `faults` fills while `events` runs."""
 
-    def __init__(self, path: str, size: int, limits: Limits, opened: "_Opened | None", reopen: "Callable[[], _Opened]") -> None:
+    def __init__(
+        self, path: str, size: int, limits: Limits, opened: "_Opened | None", reopen: "Callable[[], _Opened]"
+    ) -> None:
         self.path = path  # as shown to people: "dir/a.evtx", "b.zip!inner/c.evtx"
         self.size = size  # bytes; 0 where an archive does not say
         self.faults: list[Fault] = []
@@ -82,7 +85,9 @@ def _all_there(paths: Sequence[Path]) -> None:
     if missing:
         raise InputError(
             path=", ".join(shown(path) for path in missing),
-            reason="there is no such file or folder" if len(missing) == 1 else "there are no such files or folders",
+            reason=message("there is no such file or folder")
+            if len(missing) == 1
+            else message("there are no such files or folders"),
         )
 
 
@@ -104,7 +109,7 @@ def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[tuple[Path,
             continue
         for name in _walk(os.fspath(path).rstrip(os.sep) or os.sep, faults):
             try:
-                found = Path(name).stat(follow_symlinks=False)
+                found = os.lstat(name)
                 _refuse(found.st_mode)
             except OSError as error:
                 faults.append(Fault(shown(name), "", _reason(error)))
@@ -127,7 +132,7 @@ def _recordings(paths: Sequence[Path], limits: Limits, faults: list[Fault]) -> I
 
 def _mode(path: str | Path, faults: list[Fault], *, follow: bool) -> int | None:
     try:
-        return Path(path).stat(follow_symlinks=follow).st_mode
+        return os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116 - for thousands of files
     except OSError as error:
         faults.append(Fault(shown(path), "", _reason(error)))
         return None
@@ -159,7 +164,7 @@ def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
 
 def _open_file(path: str, *, follow: bool) -> FileIO:
     """A regular file, opened without ever waiting. Raises OSError."""
-    mode = Path(path).stat(follow_symlinks=follow).st_mode  # before opening: to open a device can do something
+    mode = os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116 - before opening: to open a device can do something
     _refuse(mode)
     descriptor = os.open(path, _OPEN | (0 if follow else os.O_NOFOLLOW))
     file = FileIO(descriptor)
@@ -203,15 +208,18 @@ def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> It
     recording.release()
 
 
-def _archive(file: IO[bytes] | FileIO, path: str, budget: Budget, nesting: int, faults: list[Fault]) -> Iterator[Recording]:
+def _archive(
+    file: IO[bytes] | FileIO, path: str, budget: Budget, nesting: int, faults: list[Fault]
+) -> Iterator[Recording]:
     """The recordings in an archive. It stays open as long as one of them may still be read."""
+    owner = _Owner(file)
     try:
         for member in archive.members(file, path, budget):
             name = f"{path}!{member.name}"
             try:
                 head = member.open().read(HEAD)
                 if recognise(head) is not Format.ARCHIVE:
-                    yield Recording(name, member.size, budget.limits, None, _reopener(member))
+                    yield Recording(name, member.size, budget.limits, None, _reopener(member, owner))
                 elif nesting:
                     inner = archive.spooled(member.open(), budget.limits)
                     yield from _archive(inner, name, budget, nesting - 1, faults)
@@ -225,9 +233,18 @@ def _archive(file: IO[bytes] | FileIO, path: str, budget: Budget, nesting: int, 
         faults.append(Fault(path, "", _reason(error)))
 
 
-def _reopener(member: archive.Member) -> Callable[[], _Opened]:
-    def opened() -> _Opened:
-        return _Opened(member.open(), member.open().read(HEAD), lambda: None)
+class _Owner:
+    """Closes a file when nobody holds the owner any more."""
+
+    def __init__(self, file: IO[bytes] | FileIO) -> None:
+        weakref.finalize(self, file.close)
+
+
+def _reopener(member: archive.Member, owner: _Owner) -> Callable[[], _Opened]:
+    def opened(_held: _Owner = owner) -> _Opened:
+        source = member.open()
+        head = source.read(HEAD)
+        return _Opened(Rewound(head, source), head, lambda: None)
 
     return opened
 

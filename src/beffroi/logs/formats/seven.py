@@ -1,6 +1,7 @@
 """7z archives: one compressed whole, unpacked in one go into nameless files, by the `py7zr` library."""
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -15,11 +16,8 @@ BLOCK = 1 << 20
 # By itself the library takes up to 128 MB of output at a time into memory; a later version without this name does so again.
 py7zr.py7zr.get_memory_limit = lambda: BLOCK  # type: ignore[attr-defined]
 
-Unpacked = tuple[str, IO[bytes] | None, str]
-"""(name, content, why it or its end cannot be read or "")."""
 
-
-def unpack(file: IO[bytes], budget: Budget) -> Iterator[Unpacked]:
+def unpack(file: IO[bytes], budget: Budget) -> Iterator["Unpacked"]:
     """The members in the archive's order. Raises Unreadable when there is nothing to unpack at all."""
     size = file.seek(0, 2)
     file.seek(0)
@@ -29,20 +27,23 @@ def unpack(file: IO[bytes], budget: Budget) -> Iterator[Unpacked]:
             if archive.needs_password():
                 raise Unreadable("it is encrypted; unpack it with its password first")
             names = [info.filename for info in archive.list() if not info.is_directory]
-            harmless = [name for name in names if _stays_inside(name)]
-            for name in names:
+            for _ in names:
                 budget.member()
-                if not _stays_inside(name):
-                    yield name, None, "its name leads out of the archive; it was not read"
             factory = _Factory(budget, max(limits.slack, limits.ratio * size))
-            failure = _extract(archive, harmless, factory)
+            for name in names:
+                if not _stays_inside(name):
+                    outside = factory.create(name)
+                    outside.failure = "its name leads out of the archive; it was not read"
+            failure = _extract(archive, [name for name in names if _stays_inside(name)], factory)
     except Unreadable:
         raise
     except Exception as error:  # noqa: BLE001 - a library of many decompressors, each with its own errors
         raise Unreadable(_sentence(error)) from None
-    for writer in factory.writers:
-        yield writer.name, writer.file, "" if writer.complete else failure
-    if failure and all(writer.complete for writer in factory.writers):
+    for member in factory.members:
+        if not member.complete and not member.failure:
+            member.failure, failure = failure, ""
+    yield from factory.members
+    if failure:  # in no member in particular
         raise Unreadable(failure)
 
 
@@ -70,35 +71,40 @@ def _stays_inside(name: str) -> bool:
 
 class _Factory(WriterFactory):
     def __init__(self, budget: Budget, most: int) -> None:
-        self.writers: list[_Writer] = []
+        self.members: list[Unpacked] = []
         self.left = most  # bytes until the archive counts as a bomb
         self.budget = budget
 
-    def create(self, filename: str) -> "_Writer":
-        writer = _Writer(filename, self)
-        self.writers.append(writer)
-        return writer
+    def create(self, filename: str) -> "Unpacked":
+        member = Unpacked(filename, self)
+        self.members.append(member)
+        return member
 
 
-class _Writer(Py7zIO):
-    """One member on its way into a nameless file."""
+class Unpacked(Py7zIO):
+    """One member in a nameless file, which goes when nobody holds the member any more."""
 
     def __init__(self, name: str, factory: _Factory) -> None:
         self.name = name
         self.complete = False
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(factory.budget.limits.memory)  # noqa: SIM115 - its reader closes it
+        self.failure = ""  # why it, or its end, cannot be read
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(factory.budget.limits.memory)  # noqa: SIM115 - closed below
+        weakref.finalize(self, self.file.close)
         self._factory = factory
         self._size = 0
 
     def write(self, data: bytes | bytearray) -> int:
-        limits = self._factory.budget.limits
+        factory = self._factory
+        limits = factory.budget.limits
         self._size += len(data)
-        self._factory.left -= len(data)
-        self._factory.budget.spend(len(data))
+        factory.left -= len(data)
+        factory.budget.spend(len(data))
         if self._size > limits.member:
             raise TooMuch(f"it is longer than {limits.member:,} bytes; the rest was not read")
-        if self._factory.left < 0:
-            raise TooMuch(f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read")
+        if factory.left < 0:
+            raise TooMuch(
+                f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read"
+            )
         return self.file.write(data)
 
     def read(self, size: int | None = None) -> bytes:
@@ -115,4 +121,3 @@ class _Writer(Py7zIO):
 
     def close(self) -> None:
         self.complete = True
-        self.file.seek(0)

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ class Source(Protocol):
     """What a reader reads from. OSError says in one sentence why reading cannot go on."""
 
     def read(self, size: int, /) -> bytes:
-        """The next `size` bytes; fewer only at the end."""
+        """The next `size` bytes; fewer only at the end (of text in another encoding also before), none only there."""
 
 
 class Rewound:
@@ -26,7 +27,9 @@ class Rewound:
         if not self._head:
             return self._rest.read(size)
         part, self._head = self._head[:size], self._head[size:]
-        # Not filled up from `rest`: an error there must not cost what is already at hand.
+        if len(part) < size:
+            with suppress(OSError):  # it comes again at the next call; it must not cost what is at hand
+                part += self._rest.read(size - len(part))
         return part
 
 

@@ -51,6 +51,9 @@ SOFT = ("Level", "Task", "Opcode", "Keywords", "Version")
 NESTED = 64  # elements within elements of a value, at most, before it is kept as JSON text
 
 
+_OPEN = {dict, list}  # types of values that must be looked into
+
+
 def flatten(event: dict[str, Any]) -> Fields:
     """The fields of `event`: what evtx-dump puts under "Event". Its EventData is used up: it becomes the fields.
 
@@ -62,7 +65,7 @@ def flatten(event: dict[str, Any]) -> Fields:
         data: Fields = event["EventData"]
         if data is None:
             data = {}
-        elif dict in map(type, data.values()):
+        elif not _OPEN.isdisjoint(map(type, data.values())):
             data = plain(data)
         number = system["EventID"]
         data["EventID"] = number if number.__class__ is int else int(number["#text"])

@@ -93,7 +93,9 @@ def _nested(event: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _unname(fields: Fields, *, named: bool) -> None:
     """param1, param2, … → `Data`; those that Winlogbeat left out for being empty count as ""."""
-    places = sorted(int(name[5:]) for name in fields if name.startswith(PARAM) and name[5:].isdecimal() and len(name) < 9)
+    places = sorted(
+        int(name[5:]) for name in fields if name.startswith(PARAM) and name[5:].isdecimal() and len(name) < 9
+    )
     if not places or places[0] < 1:
         return
     values = [fields.get(f"{PARAM}{place}", "") for place in range(1, places[-1] + 1)]
