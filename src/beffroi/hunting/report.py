@@ -34,7 +34,8 @@ class Report:
     def add(self, line: bytes) -> None:
         """One match."""
         match = orjson.loads(line)
-        key = "\x1f".join((match["host"] or "", f"{_tactic(match['tags']):03d}", match["time"] or "", match["rule_id"]))
+        time = (match["time"] or "").removesuffix("Z")  # 02:14:00.5Z would sort before 02:14:00Z
+        key = "\x1f".join((match["host"] or "", f"{_tactic(match['tags']):03d}", time, match["rule_id"]))
         self._lines.add(key.replace("\t", " ").replace("\n", " ").encode() + b"\t" + line)
 
     def show(self) -> None:
@@ -46,7 +47,7 @@ class Report:
             match = orjson.loads(line.split(b"\t", 1)[1])
             if match["host"] != host or tactic is None:
                 host, tactic = match["host"], None
-                title = host or self._say("machine not named")
+                title = _printable(host) if host else self._say("machine not named")
                 self._console.print(Text(f"\n{title}", style="bold"))
             if _tactic(match["tags"]) != tactic:
                 tactic = _tactic(match["tags"])
@@ -59,10 +60,15 @@ class Report:
         level = self._say(match["level"])
         row = Text.assemble(
             "    ", (f"{(match['time'] or self._say('without time')).replace('T', ' ')[:19]:<19}", "dim"), "  ",
-            (f" {level} ", STYLES[match["level"]]), "  ", match["rule"],
+            (f" {level} ", STYLES[match["level"]]), "  ", _printable(match["rule"]),
         )  # fmt: skip
         yield row
-        yield Text("      " + "  ".join(_evidence(match)), style="dim")
+        yield Text("      " + "  ".join(map(_printable, _evidence(match))), style="dim")
+
+
+def _printable(text: str) -> str:
+    """A text that moves no cursor, colours nothing and turns no line around: the attacker writes into a terminal here."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _tactic(tags: list[str]) -> int:

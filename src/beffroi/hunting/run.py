@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from beffroi.core.errors import BeffroiError
+from beffroi.core.errors import BeffroiError, InputError
 from beffroi.core.model import Fault
 from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, Firing, in_order, silenced
 from beffroi.detect.ir import LEVELS
@@ -25,7 +25,7 @@ from beffroi.hunting.request import Outcome, Request
 from beffroi.hunting.spill import SortedSpill
 from beffroi.hunting.tasks import Task, tasks
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.logs.formats import Recording, recordings
+from beffroi.logs.formats import Recording, recordings, shown
 from beffroi.rules.repository import PACK, RuleSet, load
 
 MOST_FAULTS = 2_000  # kept with their words; further ones are counted
@@ -77,9 +77,13 @@ def _read(worker: Worker, task: Task, sink: Sink) -> _Done:
     opened: list[Recording] = []
 
     def each() -> Iterator[Recording]:
-        for recording in recordings(task.paths, faults=faults):
-            opened.append(recording)
-            yield recording
+        for path in task.paths:
+            try:
+                for recording in recordings([path], faults=faults):
+                    opened.append(recording)
+                    yield recording
+            except InputError as error:  # it was there when the hunt began
+                faults.append(Fault(shown(path), "", str(error.values["reason"])))
 
     tally = worker.run(each(), sink)
     for recording in opened:
@@ -176,6 +180,11 @@ class _Ordered:
             self._waiting[task] = tempfile.SpooledTemporaryFile(max_size=BLOB)  # noqa: SIM115 - closed in finish
         self._waiting[task].write(blob + b"\n")
 
+    def close(self) -> None:
+        """Give up what still waits."""
+        for waiting in self._waiting.values():
+            waiting.close()
+
     def finish(self, task: int) -> None:
         self._finished.add(task)
         while self._next in self._finished:
@@ -213,15 +222,13 @@ def _together(
             theirs.close()
             processes.append(process)
             running[ours] = deque()
-            _next_task(ours, running[ours], waiting)
-            _next_task(ours, running[ours], waiting)  # one ahead, so that no process waits for us
+        for _ahead in range(2):  # one ahead, so that no process waits for us
+            for each, mine in running.items():
+                _next_task(each, mine, waiting)
         while running:
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
-                try:
-                    kind, payload = connection.recv()
-                except EOFError:
-                    raise BeffroiError("a process of the hunt was ended from outside; start it again") from None
+                kind, payload = connection.recv()
                 if kind == "end":
                     share, unseen = payload
                     outcome.shares.append(share)
@@ -240,7 +247,10 @@ def _together(
                     read += cut[task].size
                     if progress:
                         progress(read, total)
+    except (EOFError, ConnectionError):
+        raise BeffroiError("a process of the hunt was ended from outside; start it again") from None
     finally:
+        ordered.close()
         for process in processes:
             if running:
                 process.terminate()

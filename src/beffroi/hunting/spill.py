@@ -3,7 +3,6 @@
 import heapq
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import IO
 
 IN_MEMORY = 8 << 20  # bytes of lines kept before a run is laid aside
@@ -18,7 +17,6 @@ class SortedSpill:
         self._lines: list[bytes] = []
         self._held = 0
         self._runs: list[IO[bytes]] = []
-        self._files = ExitStack()
 
     def add(self, line: bytes) -> None:
         """Keep one line; raises OSError where a full run cannot be laid aside."""
@@ -29,10 +27,12 @@ class SortedSpill:
             self._runs.append(self._written(iter(self._lines)))
             self._lines, self._held = [], 0
             if len(self._runs) >= AT_ONCE:
-                self._runs = [self._written(self._merged(self._runs))]
+                merged = self._written(self._merged(self._runs))
+                self._close()
+                self._runs = [merged]
 
     def _written(self, lines: Iterator[bytes]) -> IO[bytes]:
-        file = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is merged or read
         file.writelines(line + b"\n" for line in lines)
         file.seek(0)
         return file
@@ -43,7 +43,14 @@ class SortedSpill:
 
     def sorted(self) -> Iterator[bytes]:
         """Every line in order; the spill is empty afterwards."""
-        with self._files:
-            self._lines.sort()
-            yield from heapq.merge(*((line[:-1] for line in run) for run in self._runs), self._lines)
-            self._lines, self._runs, self._held = [], [], 0
+        self._lines.sort()
+        try:
+            yield from heapq.merge(self._merged(self._runs), self._lines)
+        finally:
+            self._close()
+            self._lines, self._held = [], 0
+
+    def _close(self) -> None:
+        for run in self._runs:
+            run.close()
+        self._runs = []

@@ -1,6 +1,7 @@
 """Events → matches as lines of JSON, in one process: the part of a hunt that takes the time."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -57,32 +58,36 @@ class Worker:
         unsourced = self._matcher.unsourced
         for batch, origins in _batches(recordings):
             events += len(batch)
-            chosen = batch if self._request.since is None and self._request.until is None else self._within(batch)
+            if self._request.since is None and self._request.until is None:
+                places: Sequence[int] = range(len(batch))
+                chosen = batch
+            else:
+                places = self._within(batch)
+                chosen = [batch[place] for place in places]
             for match in self._matcher.match(chosen, self._request.logsource):
-                matches += self._tell(match, chosen[match.place], origins, sink)
+                matches += self._tell(match, chosen[match.place], origins.of(places[match.place]), sink)
         return Tally(events, matches, self._matcher.unsourced - unsourced)
 
     def blind(self) -> set[str]:
         """The ids of rules that had no event to look at so far."""
         return self._matcher.idle()
 
-    def _within(self, batch: list[Event]) -> list[Event]:
+    def _within(self, batch: list[Event]) -> list[int]:
         since, until = self._request.since, self._request.until
         kept = []
-        for event in batch:
+        for place, event in enumerate(batch):
             moment = moment_of(_first(event[1], _TIMES), self._request.zone)
             if moment is not None and (since is None or moment >= since) and (until is None or moment < until):
-                kept.append(event)
+                kept.append(place)
         return kept
 
-    def _tell(self, match: Match, event: Event, origins: "_Origins", sink: Sink) -> int:
+    def _tell(self, match: Match, event: Event, path: str, sink: Sink) -> int:
         rule, fields = match.rule, match.fields
         number, own, _ = event
         told = rule.id in self._told
         feeds = self._feeding.get(rule.id)
         text = _first(own, _TIMES)
         time = text if _CANONICAL.fullmatch(text) else self._iso(text)
-        path = origins.of(event)
         if told:
             line = {
                 "time": time,
@@ -105,25 +110,25 @@ class Worker:
 
     def _iso(self, text: str) -> str | None:
         moment = moment_of(text, self._request.zone)
-        return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        try:
+            return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:  # the first or last day there is
+            return None
 
 
 class _Origins:
-    """Which recording an event of a batch came from."""
+    """Which recording an event of a batch came from, by its place."""
 
     def __init__(self) -> None:
-        self.path = ""
-        self._other: dict[int, str] = {}
+        self._starts: list[int] = []
+        self._paths: list[str] = []
 
-    def add(self, events: list[Event], path: str) -> None:
-        if not self.path:
-            self.path = path
-        elif path != self.path:
-            for event in events:
-                self._other[id(event)] = path
+    def add(self, start: int, path: str) -> None:
+        self._starts.append(start)
+        self._paths.append(path)
 
-    def of(self, event: Event) -> str:
-        return self._other.get(id(event), self.path)
+    def of(self, place: int) -> str:
+        return self._paths[bisect_right(self._starts, place) - 1]
 
 
 def _batches(recordings: Iterable[Recording]) -> Iterator[tuple[list[Event], _Origins]]:
@@ -133,7 +138,7 @@ def _batches(recordings: Iterable[Recording]) -> Iterator[tuple[list[Event], _Or
     for recording in recordings:
         events = recording.events()
         while taken := list(islice(events, BATCH - len(batch))):
-            origins.add(taken, recording.path)
+            origins.add(len(batch), recording.path)
             batch += taken
             if len(batch) >= BATCH:
                 yield batch, origins

@@ -8,31 +8,35 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 FORMAT = b"beffroi rules 1\n"
 KEPT = 12  # files; the least recently used go
 LARGEST = 256 << 20
+ABANDONED = 3600  # seconds after which nobody is still writing a file
 
 
 def read(folder: Path, fingerprint: str) -> bytes | None:
     """What was kept under the fingerprint; None where nothing trustworthy was."""
     path = folder / f"{fingerprint}.rules"
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         foreign = status.st_uid != os.geteuid() or bool(status.st_mode & 0o022)
         if foreign or not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
             return None
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             head = file.read(len(FORMAT) + 65)
             body = file.read()
-        except OSError:
-            return None
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     digest = head[len(FORMAT) :].rstrip(b"\n").decode("ascii", "replace")
     if not head.startswith(FORMAT) or digest != _digest(fingerprint, body):
         return None
@@ -61,6 +65,8 @@ def _digest(fingerprint: str, body: bytes) -> str:
 
 
 def _tidy(folder: Path) -> None:
+    """Remove what was used longest ago, and what a killed process left half written."""
     kept = sorted(folder.glob("*.rules"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[KEPT:]:
+    left = [path for path in folder.glob("*.part") if time.time() - path.stat().st_mtime > ABANDONED]
+    for path in (*kept[KEPT:], *left):
         path.unlink(missing_ok=True)

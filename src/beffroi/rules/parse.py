@@ -85,6 +85,9 @@ class _QuietRegexes(RE2RegexEngine):
         )
         return re2.compile(f"(?{prefix}){pattern}" if prefix else pattern, options)
 
+    def __deepcopy__(self, _memo: object) -> "_QuietRegexes":
+        return self  # a filter copies its searches whole, and this holds a module
+
 
 _POLICY = SigmaPolicy(regex_engine=_QuietRegexes())
 
@@ -137,6 +140,10 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
         place = f"line {mark.line + 1}" if mark else ""
         faults.append(Fault(path, place, f"not YAML: {error.problem or error.context}"))
         return
+    except yaml.reader.ReaderError as error:
+        line = text.count(b"\n", 0, error.position) + 1
+        faults.append(Fault(path, f"line {line}", f"not YAML: {error.reason}"))
+        return
     except Exception as error:  # noqa: BLE001 - PyYAML raises what Python's own arithmetic and calendar raise
         faults.append(Fault(path, "line 1", f"not YAML: {_sentence(error)}"))
         return
@@ -185,6 +192,9 @@ def _misshapen(body: dict[Any, Any]) -> tuple[str, str] | None:
     for name in parts:
         if not isinstance(body[name], dict):
             return name, f"`{name}` is not a mapping of names to values"
+    names = body.get("correlation", {}).get("group-by", [])
+    if isinstance(names, list) and not all(isinstance(name, str) for name in names):
+        return "group-by", "`group-by` is not a list of the names of fields"
     if not isinstance(body.get("id", ""), str | None):
         return "id", "the id is not a text: it must be a UUID"
     condition = body.get("detection", {}).get("condition", "")
@@ -235,10 +245,14 @@ def refused(document: Document, error: Exception) -> Fault:
     return Fault(document.path, _Places(document.text, document.place).line("correlation"), _sentence(error))
 
 
+_OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    text = " ".join(str(error.args[0] if error.args else type(error).__name__).split())[:400]
+    text = " ".join(str(error.args[0] if error.args else type(error).__name__).split())
+    text = _OBJECT.sub(r"\1", text)[:400]
     return text if isinstance(error, _WELL_SAID) else f"not built as Sigma's rules are ({text})"
 
 
@@ -302,6 +316,8 @@ class _Places:
         if self._root is None:
             return 1
         found = _key(self._root, key) if key else None
+        if found is None and key == "condition":
+            found = _key(self._root, "detection")
         return int((found or self._root).start_mark.line) + 1
 
     def faulty_items(self) -> Iterator[tuple[int, str]]:

@@ -22,7 +22,7 @@ from beffroi.rules import cache
 PACK = Path(__file__).parent / "pack"
 """Beffroi's own rules."""
 
-TRANSLATION = "10"  # counts up whenever the same text translates otherwise
+TRANSLATION = "11"  # counts up whenever the same text translates otherwise
 
 _SUFFIXES = (".yml", ".yaml")
 

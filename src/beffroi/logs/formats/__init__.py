@@ -1,6 +1,6 @@
 """Bytes → events: `recordings` finds them, a `Recording` gives its events one by one and says what it could not read."""
 
 from beffroi.logs.formats.limits import Limits
-from beffroi.logs.formats.recordings import Recording, files, recordings
+from beffroi.logs.formats.recordings import Recording, files, recordings, shown
 
-__all__ = ["Limits", "Recording", "files", "recordings"]
+__all__ = ["Limits", "Recording", "files", "recordings", "shown"]

@@ -204,8 +204,10 @@ def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> It
         yield from _archive(first.source, name, Budget(limits), limits.nesting, faults)
         return
     recording = Recording(name, os.fstat(first.source.fileno()).st_size, limits, first, opened)  # type: ignore[attr-defined]
-    yield recording
-    recording.release()
+    try:
+        yield recording
+    finally:
+        recording.release()
 
 
 def _archive(

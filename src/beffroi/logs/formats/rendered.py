@@ -86,7 +86,7 @@ def fields_of(raw: str) -> Fields | None:
     data: Any = event.EventData
     if data is None:
         data = {}
-    elif '{"#text"' in raw:
+    elif '"#text"' in raw:  # not always first: {"#attributes": …, "#text": …}
         data = {name: value.text if value.__class__ is _Texts else value for name, value in data.items()}
     number = system.EventID
     data["EventID"] = number if number.__class__ is int else number.number  # type: ignore[union-attr]
