@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SMALL = 24 << 20  # bytes of recordings below which a second process costs more than it gains
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = ("time", "level", "rule", "rule_id", "host", "file", "record_id", "tags", "logsource", "fields", "events")
 
 
@@ -64,14 +65,20 @@ def hunt(shared: Shared, paths: tuple[Path, ...], **options: Any) -> Exit:  # fm
         raise UsageError("--json and --csv cannot both be had", verb="hunt")
     config = load_config(options["config"])
     zone = ZoneInfo(config.time_zone)
+    since, until = _moment("--since", options["since"], zone), _moment("--until", options["until"], zone)
+    if since is not None and until is not None and since >= until:
+        raise UsageError(
+            "--since {since} is not before --until {until}: no event lies between them",
+            since=options["since"], until=options["until"],
+        )  # fmt: skip
     request = Request(
         paths=paths,
         zone=zone,
         rules=options["rules"],
         placeholders=_placeholders(options["placeholders"]),
         level=options["level"],
-        since=_moment("--since", options["since"], zone),
-        until=_moment("--until", options["until"], zone),
+        since=since,
+        until=until,
         logsource=stated_logsource(options["logsource"]),
         jobs=options["jobs"] or _jobs(paths),
         cache_folder=config.cache_dir,
@@ -115,7 +122,7 @@ def _cell(value: Any) -> str:
     """A cell of the CSV. A leading character that a spreadsheet would take for a formula is disarmed (OWASP, "CSV
     injection"): the attacker writes the values."""
     text = value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return "'" + text if text.startswith(FORMULAS) else text
 
 
 def _readable(request: Request, shared: Shared, say: Words, language: str) -> Outcome:
@@ -124,7 +131,11 @@ def _readable(request: Request, shared: Shared, say: Words, language: str) -> Ou
     from beffroi.hunting.report import Report
     from beffroi.hunting.summary import closing, remarks
 
-    console = Console(highlight=False, soft_wrap=False)
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:  # Rich would end the process with 1, which means "partly done" here
+            raise BrokenPipeError
+
+    console = Quiet(highlight=False, soft_wrap=False)
     report = Report(console, say, language)
     start = time.monotonic()
     with _Progress(shared) as progress:

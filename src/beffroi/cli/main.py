@@ -7,7 +7,6 @@ None for done, and raises `BeffroiError` for what a person can cause.
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -79,6 +78,8 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _tell(_of_system(error), arguments)
     except Exception:  # noqa: BLE001 - the last line of defence: a defect of ours, shown whole
+        import traceback
+
         traceback.print_exc()
         return _tell(DefectError(), arguments)
     return code if isinstance(code, int) else Exit.DONE

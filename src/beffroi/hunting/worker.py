@@ -50,7 +50,7 @@ class Worker:
         wanted = [rule for rule in ruleset.rules if rule.id in self._feeding or LEVELS.index(rule.level) >= least]
         self._told = {rule.id for rule in wanted if not rule.silent and LEVELS.index(rule.level) >= least}
         self._matcher = Matcher(wanted, request.zone)
-        self._fragments: dict[str, bytes] = {}
+        self._sources = {rule.id: rule.logsource._asdict() for rule in wanted}
 
     def run(self, recordings: Iterable[Recording], sink: Sink) -> Tally:
         """All events of the recordings, batched across them, since many are small."""
@@ -98,7 +98,7 @@ class Worker:
                 "host": _first(own, _HOSTS) or None,
                 "file": path,
                 "record_id": number,
-                "logsource": rule.logsource._asdict(),
+                "logsource": self._sources[rule.id],
                 "fields": match.looked_at(),
             }
             sink.matches(_dumped(line))

@@ -8,16 +8,18 @@ import os
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from beffroi import __version__
 from beffroi.core.errors import InputError
 from beffroi.core.model import Fault, message
-from beffroi.detect.correlation import Correlation, Unevaluable, arrange, silenced
 from beffroi.detect.ir import Rule
 from beffroi.rules import cache
+
+if TYPE_CHECKING:
+    from beffroi.detect.correlation import Correlation
 
 PACK = Path(__file__).parent / "pack"
 """Beffroi's own rules."""
@@ -31,7 +33,7 @@ class RuleSet(NamedTuple):
     """All that a folder of rules gave, in the order of its files."""
 
     rules: tuple[Rule, ...]
-    correlations: tuple[Correlation, ...]
+    correlations: tuple["Correlation", ...]
     refused: tuple[Fault, ...]
     fingerprint: str
 
@@ -108,6 +110,7 @@ def _pysigma() -> str:
 
 
 def _translated(texts: list[tuple[str, bytes]], placeholders: Mapping[str, Sequence[str]], fingerprint: str) -> RuleSet:
+    from beffroi.detect.correlation import Unevaluable, arrange, silenced
     from beffroi.detect.correlation.translate import translate_correlation
     from beffroi.rules.parse import documents, refused, translated
 
@@ -151,9 +154,17 @@ def _restored(kept: bytes, fingerprint: str) -> RuleSet | None:
         index: dict[str, Any] = orjson.loads(head)
         return RuleSet(
             tuple([Rule.from_plain(*pair) for pair in zip(index["rules"], conditions, strict=True)]),
-            tuple(Correlation.from_plain(plain) for plain in index["correlations"]),
+            _correlations(index["correlations"]),
             tuple(Fault(*fault) for fault in index["refused"]),
             fingerprint,
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _correlations(plain: list[dict[str, Any]]) -> tuple["Correlation", ...]:
+    if not plain:
+        return ()
+    from beffroi.detect.correlation import Correlation
+
+    return tuple(Correlation.from_plain(each) for each in plain)

@@ -10,9 +10,11 @@ from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.sources import Source
 
 BLOCK = 1 << 18
+_LINE_END = 0x0A
 
-# A string (never over a line end; the block's end may cut it), a line end with a brace right behind it, a brace.
-_TOKEN = re.compile(rb'"(?:[^"\\\n]++|\\.|\\)*+(?:"|(?=\n)|\Z)|\n\{?|[{}]')
+# Everything up to the next brace, strings as a whole (they never go over a line end). What ends the match: a brace, the
+# quote of a string that the end of the bytes cuts, or that end.
+_TOKEN = re.compile(rb'(?:[^"{}]++|"(?:[^"\\\n]++|\\.|\\)*+(?:"|(?=\n)))*+([{}"]|\Z)')
 # What may stand between objects; evtx_dump writes "Record 17" before each.
 _BETWEEN = re.compile(rb"[\s,\[\]]*+(?:Record \d+[\s,\[\]]*+)*+")
 
@@ -21,7 +23,8 @@ def objects(source: Source, log: FaultLog, longest: int) -> Iterator[tuple[int, 
     """(line, text) of every object at the top, or in an array at the top; what is no object is told to `log`."""
     scanner = _Scanner(log, longest)
     while True:
-        block = source.read(BLOCK)
+        # As much again as is waiting: an object of many blocks is then looked at twice, not as often as it has blocks.
+        block = source.read(max(BLOCK, scanner.waiting))
         yield from scanner.feed(block)
         if not block:
             return
@@ -33,12 +36,17 @@ class _Scanner:
         self._longest = longest  # bytes of one object
         self._buffer = b""
         self._position = 0  # up to here tokens were looked at
-        self._line = 1  # at `_position`
+        self._line, self._counted = 1, 0  # the line at a place up to which line ends were counted
         self._depth = 0
         self._start = 0  # of the open object; with none open: of the text since the last
         self._opened = 1  # the line of `_start`
         self._again: tuple[int, int] | None = None  # (where, line) the next object begins if the open one never ends
         self._hard = False  # whether a brace at the beginning of a line always begins a new object
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of what is open."""
+        return len(self._buffer)
 
     def feed(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         """The objects that end in `block`; an empty block is the end of the stream."""
@@ -52,40 +60,51 @@ class _Scanner:
             self._start = self._position
         if self._again:
             self._again = (self._again[0] - self._start, self._again[1])
+        self._line_at(self._start)
         self._buffer = self._buffer[self._start :]
         self._position -= self._start
+        self._counted -= self._start
         self._start = 0
 
     def _tokens(self, *, final: bool) -> Iterator[tuple[int, bytes]]:
         buffer = self._buffer
         for token in _TOKEN.finditer(buffer, self._position):
-            if token.end() == len(buffer) and not final:
-                return  # it may go on in the next block
-            self._position = token.end()
-            text = token[0]
-            if text.startswith(b"\n"):
-                self._line += 1
-            if text.endswith(b"{") and not text.startswith(b'"'):
-                self._open(token.end() - 1, at_line_start=len(text) == 2)
-            elif text == b"}" and self._depth:
+            end = token.end()
+            sign = token[1]
+            if sign == b'"' and not final:
+                self._position = end - 1  # the string goes on in the next block
+                return
+            self._position = end
+            if sign == b"{":
+                if not self._depth or (buffer[end - 2] == _LINE_END and self._at_line_start(end - 1)):
+                    self._open(end - 1)
+                self._depth += 1
+            elif sign == b"}" and self._depth:
                 self._depth -= 1
                 if not self._depth:
-                    yield self._opened, buffer[self._start : token.end()]
-                    self._start, self._opened, self._again = token.end(), self._line, None
-        self._position = len(buffer)
+                    yield self._opened, buffer[self._start : end]
+                    self._start, self._opened, self._again = end, self._line_at(end), None
 
-    def _open(self, position: int, *, at_line_start: bool) -> None:
-        if self._depth and at_line_start:
-            if self._hard:
-                self._log.add(f"line {self._opened}", "the object that begins here does not end")
-                self._depth = 0
-                self._start = position
-            elif self._again is None:
-                self._again = (position, self._line)
-        if not self._depth:
-            self._between(position)
-            self._start, self._opened = position, self._line
-        self._depth += 1
+    def _line_at(self, position: int) -> int:
+        """The line of a place in the buffer, not before the last that was asked for."""
+        if position > self._counted:
+            self._line += self._buffer.count(b"\n", self._counted, position)
+            self._counted = position
+        return self._line
+
+    def _at_line_start(self, position: int) -> bool:
+        """Whether a brace at the beginning of a line, within an object, begins a new one: the open one is then broken."""
+        if not self._hard:
+            self._again = self._again or (position, self._opened + self._buffer.count(b"\n", self._start, position))
+            return False
+        self._log.add(f"line {self._opened}", "the object that begins here does not end")
+        self._depth = 0
+        self._start = position
+        return True
+
+    def _open(self, position: int) -> None:
+        self._between(position)
+        self._start, self._opened = position, self._line_at(position)
 
     def _give_up(self) -> None:
         """The open object ends nowhere: begin again behind it, once with the old rule, from then on with the hard one."""
@@ -93,9 +112,11 @@ class _Scanner:
             f"line {self._opened}", f"the object that begins here does not end, or only after {self._longest:,} bytes"
         )
         self._depth = 0
+        self._hard = True
         if self._again:
             self._position, self._line = self._again
-        self._start, self._opened, self._again, self._hard = self._position, self._line, None, True
+            self._counted = self._position
+        self._start, self._opened, self._again = self._position, self._line_at(self._position), None
 
     def _between(self, end: int) -> None:
         """Tells of text between objects that belongs to no JSON."""

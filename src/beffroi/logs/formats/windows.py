@@ -134,7 +134,7 @@ def plain(data: Mapping[str, Any]) -> Fields:
     for name, value in data.items():
         if name == "Data" and isinstance(value, list) and any(isinstance(item, dict) for item in value):
             _named_list(value, fields)
-        elif name != "#attributes" and not name.startswith("@"):
+        elif name != "#attributes":
             add(fields, name, value_of(value))
     return fields
 
