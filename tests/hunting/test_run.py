@@ -14,6 +14,7 @@ from beffroi.core.errors import BeffroiError, InputError
 from beffroi.core.model import LogSource
 from beffroi.hunting import Request, hunt, tasks
 from beffroi.hunting import reading as running
+from beffroi.hunting import run as hunt_module
 from tests.hunting.hunts import (
     BRUSSELS,
     CLEARED,
@@ -352,7 +353,7 @@ def test_a_recording_that_vanishes_meanwhile_is_a_fault_like_others(
 ) -> None:
     paths = [write(tmp_path / "logs" / f"{place}.json", [whoami()]) for place in range(6)]
     cut = list(tasks.tasks([tmp_path / "logs"], []))
-    monkeypatch.setattr(running, "tasks", lambda *_: cut)
+    monkeypatch.setattr(hunt_module, "tasks", lambda *_: cut)
     paths[3].unlink()
     matches, outcome = hunted([tmp_path / "logs"], [known], jobs=jobs)
     assert len(matches) == 5

@@ -17,6 +17,7 @@ from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
 from beffroi.core.model import Event, Fault, message
 from beffroi.core.wording import LANGUAGES, number, spoken, words
+from beffroi.hunting.summary import printable
 from beffroi.rules.repository import PACK, RuleSet, load
 
 _rules_option = click.option(
@@ -48,7 +49,7 @@ def _print(shared: Shared, rows: Iterable[dict[str, Any]], text: Iterable[str]) 
             sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
     else:
         for line in text:
-            click.echo(line)
+            click.echo(printable(line))
 
 
 def _told(shared: Shared, faults: Iterable[Fault]) -> Exit:
@@ -56,7 +57,7 @@ def _told(shared: Shared, faults: Iterable[Fault]) -> Exit:
     if listed and not shared.quiet:
         say = words(spoken(shared.lang))
         for fault in listed:
-            click.echo(say("refused: {fault}", fault=fault), err=True)
+            click.echo(printable(say("refused: {fault}", fault=fault)), err=True)
     return Exit.PARTLY if listed else Exit.DONE
 
 
@@ -263,7 +264,10 @@ def coverage(
         ),
     ]  # fmt: skip
     _print(shared, rows, text)
-    return Exit.PARTLY if faults else Exit.DONE
+    if not shared.quiet:
+        for fault in faults:
+            click.echo(printable(str(fault)), err=True)
+    return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
 
 
 @rules.command()

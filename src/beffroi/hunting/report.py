@@ -9,6 +9,7 @@ from rich.text import Text
 
 from beffroi.core.wording import Words
 from beffroi.hunting.spill import SortedSpill
+from beffroi.hunting.summary import printable
 from beffroi.rules.attack import TACTICS
 
 STYLES = {
@@ -47,7 +48,7 @@ class Report:
             match = orjson.loads(line.split(b"\t", 1)[1])
             if match["host"] != host or tactic is None:
                 host, tactic = match["host"], None
-                title = _printable(host) if host else self._say("machine not named")
+                title = printable(host) if host else self._say("machine not named")
                 self._console.print(Text(f"\n{title}", style="bold"))
             if _tactic(match["tags"]) != tactic:
                 tactic = _tactic(match["tags"])
@@ -60,15 +61,10 @@ class Report:
         level = self._say(match["level"])
         row = Text.assemble(
             "    ", (f"{(match['time'] or self._say('without time')).replace('T', ' ')[:19]:<19}", "dim"), "  ",
-            (f" {level} ", STYLES[match["level"]]), "  ", _printable(match["rule"]),
+            (f" {level} ", STYLES[match["level"]]), "  ", printable(match["rule"]),
         )  # fmt: skip
         yield row
-        yield Text("      " + "  ".join(map(_printable, _evidence(match))), style="dim")
-
-
-def _printable(text: str) -> str:
-    """A text that moves no cursor, colours nothing and turns no line around: the attacker writes into a terminal here."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+        yield Text("      " + "  ".join(map(printable, _evidence(match))), style="dim")
 
 
 def _tactic(tags: list[str]) -> int:

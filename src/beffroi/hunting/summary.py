@@ -30,14 +30,19 @@ def closing(outcome: Outcome, seconds: float, say: Words, language: str) -> str:
     return " · ".join(parts)
 
 
+def printable(text: str) -> str:
+    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+
+
 def remarks(outcome: Outcome, show: Callable[[str], None], say: Words, most: int = 20) -> None:
     """What could not be read and which rules were refused, a line each, the first of many."""
     for fault in list(outcome.faults)[:most]:
-        show(str(fault))
+        show(printable(str(fault)))
     hidden = len(outcome.faults) - most
     if max(hidden, 0) + outcome.faults_uncounted > 0:
         show(say("… and {count} more unreadable parts", count=max(hidden, 0) + outcome.faults_uncounted))
     for fault in list(outcome.refused)[:most]:
-        show(say("refused: {fault}", fault=fault))
+        show(printable(say("refused: {fault}", fault=fault)))
     if len(outcome.refused) > most:
         show(say("… and {count} more refused rules", count=len(outcome.refused) - most))

@@ -159,6 +159,14 @@ def test_rubbish_between_pretty_objects_is_named() -> None:
     assert faults == ["line 5: 12 bytes here are no JSON object"]
 
 
+def test_large_objects_of_a_document_are_read_in_time() -> None:
+    start = time.perf_counter()
+    large = json.dumps([{"a": "x" * 8_000_000, "b": number} for number in range(3)], indent=1)
+    events, faults = texts(large.encode())
+    assert ([fields["b"] for _, fields, _ in events], faults) == ([0, 1, 2], [])
+    assert time.perf_counter() - start < 5
+
+
 def test_a_document_of_braces_that_never_close_ends_in_time() -> None:
     start = time.perf_counter()
     events, faults = texts(b'{"a":\n' * 200_000)
