@@ -8,7 +8,7 @@ from beffroi.core.model import Fault
 from beffroi.hunting.request import Outcome
 from beffroi.hunting.tasks import Task
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.logs.formats import Recording, recordings, shown
+from beffroi.logs.formats import NO_LOG, Recording, recordings, shown
 
 MOST_FAULTS = 2_000  # kept with their words; further ones are counted
 
@@ -25,9 +25,11 @@ class Done(NamedTuple):
     unsourced: int
     faults: list[Fault]
     uncounted: int
+    others: int
 
 
 def read_task(worker: Worker, task: Task, sink: Sink) -> Done:
+    """Read a task's recordings. What lies in a folder or archive and is no log at all is counted apart: nobody asked for it."""
     faults: list[Fault] = []
     opened: list[Recording] = []
 
@@ -43,10 +45,13 @@ def read_task(worker: Worker, task: Task, sink: Sink) -> Done:
     tally = worker.run(each(), sink)
     for recording in opened:
         faults += recording.faults
-    return Done(*tally, faults[:MOST_FAULTS], max(0, len(faults) - MOST_FAULTS))
+    told = [fault for fault in faults if fault.what != NO_LOG or fault.path in worker.named]
+    return Done(*tally, told[:MOST_FAULTS], max(0, len(told) - MOST_FAULTS), len(faults) - len(told))
 
 
 def count(outcome: Outcome, done: Done) -> None:
+    """Add what a task came to."""
+    outcome.others += done.others
     outcome.events += done.events
     outcome.matches += done.matches
     outcome.unsourced += done.unsourced

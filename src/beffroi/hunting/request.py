@@ -28,12 +28,13 @@ class Request:
 @dataclass(slots=True)
 class Outcome:
     """What a hunt came to, counted. `blind` rules had nothing to look at in these recordings; `forgotten` events were too
-    many for a correlation's memory; `shares` is the CPU time in seconds of each process."""
+    many for a correlation's memory; `others` are files that are no logs at all; `shares` is the CPU time in seconds of each process."""
 
     events: int = 0
     matches: int = 0
     unsourced: int = 0
     forgotten: int = 0
+    others: int = 0
     faults: list[Fault] = field(default_factory=list)
     faults_uncounted: int = 0
     refused: Sequence[Fault] = ()

@@ -23,6 +23,8 @@ def closing(outcome: Outcome, seconds: float, say: Words, language: str) -> str:
             blind=count(outcome.blind),
         ),
     ]
+    if outcome.others:
+        parts.append(say("{count} other files passed over", count=count(outcome.others)))
     if outcome.unsourced:
         parts.append(say("{count} events name no log source: say it with --logsource", count=count(outcome.unsourced)))
     if outcome.forgotten:

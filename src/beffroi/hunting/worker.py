@@ -14,7 +14,7 @@ from beffroi.detect.ir import LEVELS, Rule
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import moment_of, text_of
 from beffroi.hunting.request import Request
-from beffroi.logs.formats import Recording
+from beffroi.logs.formats import Recording, shown
 from beffroi.rules.repository import RuleSet
 
 BATCH = 192
@@ -41,10 +41,11 @@ class Tally(NamedTuple):
 
 
 class Worker:
-    """A matcher with the request's limits around it. `seen` collects which rules had an event to look at."""
+    """A matcher with the request's limits around it; `named` are the paths a person gave."""
 
     def __init__(self, request: Request, ruleset: RuleSet) -> None:
         self._request = request
+        self.named = frozenset(shown(path) for path in request.paths)
         least = LEVELS.index(request.level)
         self._feeding = _needed_fields(ruleset)
         wanted = [rule for rule in ruleset.rules if rule.id in self._feeding or LEVELS.index(rule.level) >= least]
