@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from beffroi.detect.ir import Expr
+from beffroi.detect.ir import Expr, all_of, any_of, negated
 from beffroi.detect.values import Text, address_of, moment_of, number_of
 
 Pair = tuple[str, str]
@@ -241,3 +241,17 @@ def value_test(expr: Expr, zone: tzinfo) -> Callable[[Text], bool]:
 def holds(expr: Expr, value: Text) -> bool:
     """Whether an expression on one field holds for one value, worked out at once (zone-free leaves only)."""
     return value_test(expr, UTC)(value)
+
+
+def settled(expr: Expr, known: dict[str, str]) -> Expr:
+    """The expression once some fields' texts are known for all events of a group (its channel and event number)."""
+    if isinstance(expr, bool):
+        return expr
+    kind = expr[0]
+    if kind == "and":
+        return all_of([settled(part, known) for part in expr[1]])
+    if kind == "or":
+        return any_of([settled(part, known) for part in expr[1]])
+    if kind == "not":
+        return negated(settled(expr[1], known))
+    return holds(expr, known[expr[1]]) if expr[1] in known and kind != "ref" else expr

@@ -8,7 +8,7 @@ from beffroi.core.model import Fields, LogSource, Message, message
 from beffroi.detect.atoms import value_test
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.keywords import keyword_test
-from beffroi.detect.logsources import applies, targets, with_view
+from beffroi.detect.logsources import applies, event_number, targets, with_view
 from beffroi.detect.matcher import Matcher, reference
 from beffroi.detect.values import text_of
 
@@ -57,8 +57,9 @@ def explain(rule: Rule, fields: Fields, zone: tzinfo, stated: LogSource | None =
     fires = bool(Matcher([rule], zone).match([(0, fields, None)], stated))
     guard: Expr = True
     seen, concerned = fields, False
-    channel, number = _channel_and_number(fields)
-    if channel or (stated is None and number is not None):
+    named, number = fields.get("Channel"), event_number(fields.get("EventID"))
+    channel = named if isinstance(named, str) else ""
+    if channel or (stated is None and number is not None and not isinstance(named, list | dict)):
         for target in targets(rule.logsource) or ():
             right_channel = not target.channels or channel.lower() in (name.lower() for name in target.channels)
             if right_channel and (target.events is None or number in target.events):
@@ -67,17 +68,6 @@ def explain(rule: Rule, fields: Fields, zone: tzinfo, stated: LogSource | None =
         concerned = stated is not None and applies(rule.logsource, stated)
     condition: Expr = rule.condition if guard is True else ["and", [guard, rule.condition]]
     return Explanation(concerned, fires, _node(condition, seen, fields, zone))
-
-
-def _channel_and_number(fields: Fields) -> tuple[str, int | None]:
-    """Where the matcher looks for an event: its channel ("": none named) and number (None: none, -1: no number of Windows)."""
-    channel, number = fields.get("Channel"), fields.get("EventID")
-    if isinstance(channel, list | dict) or isinstance(number, list | dict):
-        return "", None
-    named = channel if isinstance(channel, str) else ""
-    if number is None:
-        return named, None
-    return named, int(number) if isinstance(number, int) or (isinstance(number, str) and number.isdecimal()) else -1
 
 
 def _node(expr: Expr, seen: Fields, own: Fields, zone: tzinfo) -> Node:

@@ -152,24 +152,6 @@ def negated(expr: Expr) -> Expr:
     return expr[1] if expr[0] == "not" else ["not", expr]
 
 
-def settled(expr: Expr, known: dict[str, str]) -> Expr:
-    """The expression once some fields' texts are known for all events of a group (its channel and event number)."""
-    if isinstance(expr, bool):
-        return expr
-    kind = expr[0]
-    if kind == "and":
-        return all_of([settled(part, known) for part in expr[1]])
-    if kind == "or":
-        return any_of([settled(part, known) for part in expr[1]])
-    if kind == "not":
-        return negated(settled(expr[1], known))
-    if expr[1] in known and kind != "ref":
-        from beffroi.detect.atoms import holds
-
-        return holds(expr, known[expr[1]])
-    return expr
-
-
 def event_numbers(expr: Expr, *, positive: bool = True) -> frozenset[int] | None:
     """The Windows event numbers for which an expression (its negation where not `positive`) can hold; None: any."""
     if isinstance(expr, bool):

@@ -162,6 +162,13 @@ CATEGORIES: dict[str, tuple[Target, ...]] = {
 }
 
 
+def event_number(value: Any) -> int | None:
+    """The event number a field holds: a whole number, or its decimal writing; None for anything else."""
+    if value.__class__ is int:
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else None
+
+
 def targets(source: LogSource) -> tuple[Target, ...] | None:
     """Where in Windows' event logs a rule of this log source looks; None where Windows has no such log.
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from beffroi.core.model import Event, Fields, LogSource
-from beffroi.detect.atoms import value_test
-from beffroi.detect.ir import Expr, Rule, Witness, all_of, leaves, settled
+from beffroi.detect.atoms import settled, value_test
+from beffroi.detect.ir import Expr, Rule, Witness, all_of, leaves
 from beffroi.detect.keywords import KeywordScanner, keyword_test
-from beffroi.detect.logsources import Target, applies, targets, with_view
+from beffroi.detect.logsources import Target, applies, event_number, targets, with_view
 from beffroi.detect.memory import ENTRY, LONGEST, Memory
 from beffroi.detect.scanner import FieldScanner
 from beffroi.detect.values import Text, text_of
@@ -62,7 +62,9 @@ class Matcher:
         groups: dict[Any, list[int]] = {}
         for place, event in enumerate(events):
             fields = event[1]
-            key = (fields.get("Channel"), fields.get("EventID"))
+            number = fields.get("EventID")
+            # 1, 1.0 and True are one key to a dictionary, but only the first is an event number.
+            key = (fields.get("Channel"), number if number.__class__ is int else event_number(number))
             try:
                 group = groups.get(key)
             except TypeError:  # a list where a channel should be: no channel
@@ -110,13 +112,12 @@ class Matcher:
             self._plans[plan_key] = plan
         return plan
 
-    def _windows_plan(self, channel: str, number: Any) -> list[tuple[str, "_Program"]]:
-        event_id = int(number) if isinstance(number, int) or (isinstance(number, str) and number.isdecimal()) else -1
-        known = {"Channel": channel, "EventID": str(number)}
+    def _windows_plan(self, channel: str, number: int | None) -> list[tuple[str, "_Program"]]:
+        known = {"Channel": channel} if number is None else {"Channel": channel, "EventID": str(number)}
         views: dict[str, list[tuple[int, Expr]]] = {}
         for index, target in [*self._by_channel.get(channel.lower(), ()), *self._anywhere]:
             events = self.rules[index].events
-            if (target.events is None or event_id in target.events) and (events is None or event_id in events):
+            if (target.events is None or number in target.events) and (events is None or number in events):
                 views.setdefault(target.view, []).append((index, target.guard))
         return [(view, self._compiler.program(entries, known)) for view, entries in views.items()]
 

@@ -3,6 +3,9 @@
 Only RE2's syntax is read, and only as far as it is certain; anything else gives no literal, never a wrong one.
 """
 
+import re
+
+_FLAGS = re.compile(r"\(\?[A-Za-z-]+\)")
 _CLASSES = frozenset("dDsSwWbBAzpPQECaxfnrtv0123456789")
 _LEAST = 3
 _LONGEST, _DEEPEST = 20_000, 20
@@ -13,9 +16,8 @@ _RARE = frozenset("`^{}$%&|~;@#!=")  # even one of these is worth scanning for
 def required_literals(pattern: str) -> list[str] | None:
     """ASCII literals in lower case of which at least one stands, whatever its case, in every text the pattern is found
     in; None where none that is worth scanning for is certain."""
-    flags, _, rest = (
-        pattern.partition(")") if pattern.startswith("(?") and pattern[2:3].isalpha() else ("", "", pattern)
-    )
+    head = _FLAGS.match(pattern)
+    flags, rest = (head[0], pattern[head.end() :]) if head else ("", pattern)
     if len(pattern) > _LONGEST or "U" in flags or "\\Q" in rest or "(?" in rest.replace("(?:", ""):
         return None
     # RE2's caseless k and s also match U+212A and U+017F, which the scanned text has folded (see matcher.py).

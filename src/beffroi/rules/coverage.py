@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from beffroi.core.model import Event, Message, message
-from beffroi.detect.ir import Expr, Rule, settled
+from beffroi.detect.atoms import settled
+from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, with_view
 
 Seen = Mapping[tuple[str, int], frozenset[str]]
