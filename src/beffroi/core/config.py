@@ -7,6 +7,7 @@ once in `SETTINGS`; an unknown one is an error, and all errors of a file are tol
 
 import difflib
 import os
+import pwd
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -130,7 +131,12 @@ def _base(env: Mapping[str, str], variable: str, below_home: str) -> Path:
     if stated.is_absolute():
         return stated
     home = Path(env.get("HOME", ""))
-    return (home if home.is_absolute() else Path.home()) / below_home
+    if not home.is_absolute():  # unset or senseless: what the system says of this user
+        try:
+            home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+        except KeyError:  # a user without an entry has no home
+            home = Path("/nonexistent")
+    return home / below_home
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def all_of(parts: list[Expr]) -> Expr:
 def any_of(parts: list[Expr]) -> Expr:
     """OR with its constants folded, nested ORs opened and text tests of one field joined into one."""
     kept: list[Expr] = []
-    texts: dict[tuple[str | None, int], list[Any]] = {}
+    texts: dict[tuple[str | None, int], list[dict[Any, Any]]] = {}
+    places: dict[tuple[str | None, int], int] = {}
     queue = list(reversed(parts))
     while queue:
         part = queue.pop()
@@ -134,14 +135,17 @@ def any_of(parts: list[Expr]) -> Expr:
             queue.extend(reversed(part[1]))
         elif part[0] == "text":
             key = (part[1], part[2])
-            if key in texts:
-                for have, more in zip(texts[key][3:], part[3:], strict=True):
-                    have.extend(literal for literal in more if literal not in have)
-            else:
-                texts[key] = [part[0], part[1], part[2], *(list(literals) for literals in part[3:])]
-                kept.append(texts[key])
+            if key not in texts:
+                texts[key] = [{} for _ in part[3:]]
+                places[key] = len(kept)
+                kept.append(part)
+            for have, more in zip(texts[key], part[3:], strict=True):
+                # By their writing, since a glob is a list: each literal once, in order, however many there are.
+                have.update((literal if isinstance(literal, str) else tuple(literal), literal) for literal in more)
         else:
             kept.append(part)
+    for key, place in places.items():
+        kept[place] = ["text", *key, *(list(literals.values()) for literals in texts[key])]
     return False if not kept else kept[0] if len(kept) == 1 else ["or", kept]
 
 

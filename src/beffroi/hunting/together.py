@@ -127,7 +127,7 @@ def together(
         while running:
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
-                kind, payload = connection.recv()
+                kind, payload = _received(connection)
                 if kind == "end":
                     share, unseen = payload
                     outcome.shares.append(share)
@@ -146,8 +146,6 @@ def together(
                     read += cut[task].size
                     if progress:
                         progress(read, total)
-    except (EOFError, ConnectionError):
-        raise BeffroiError("a process of the hunt was ended from outside; start it again") from None
     finally:
         ordered.close()
         for process in processes:
@@ -157,9 +155,24 @@ def together(
     return idle or set()
 
 
+def _received(connection: Connection) -> Any:
+    try:
+        return connection.recv()
+    except (EOFError, ConnectionError):
+        raise _ended() from None
+
+
+def _ended() -> BeffroiError:
+    return BeffroiError("a process of the hunt was ended from outside; start it again")
+
+
 def _next_task(connection: Connection, mine: deque[int], waiting: deque[int]) -> None:
-    if waiting:
-        mine.append(waiting[0])
-        connection.send(waiting.popleft())
-    elif not mine:
-        connection.send(None)
+    """Hand out the next task, or say that there is none once the process has none left."""
+    try:
+        if waiting:
+            mine.append(waiting[0])
+            connection.send(waiting.popleft())
+        elif not mine:
+            connection.send(None)
+    except ConnectionError:
+        raise _ended() from None
