@@ -243,7 +243,7 @@ def on_pattern(modifiers: list[str], value: Any, scope: Scope) -> Single:
     if "expand" in modifiers:
         written = list(expanded(value, scope))
     else:
-        written = [patterns.parse(value) if isinstance(value, str) else list(str(value))]
+        written = [patterns.parse(value) if isinstance(value, str) else list(values.text(value))]
     before, after = edges(modifiers)
     expressions = []
     for pattern in written:

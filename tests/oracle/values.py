@@ -33,6 +33,8 @@ def text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and -1e30 < value < 1e30:
+        return str(int(value))  # 5.0 is the number 5
     return str(value)
 
 

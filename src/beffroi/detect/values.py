@@ -30,7 +30,8 @@ def text_of(value: Any) -> Text:
     if kind is int:
         return str(value) if -(10**30) < value < 10**30 else hex(value)
     if kind is float:
-        return repr(value)
+        # 5.0 and 5 are one number, in JSON and in rules.
+        return str(int(value)) if value.is_integer() and abs(value) < 1e30 else repr(value)
     if kind is list or kind is tuple:
         texts = [text for element in value for text in _flat(text_of(element))]
         return tuple(texts) if len(texts) > 1 else texts[0] if texts else ""
