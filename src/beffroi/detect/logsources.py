@@ -118,7 +118,7 @@ CATEGORIES: dict[str, tuple[Target, ...]] = {
     "antivirus": (
         Target(
             (DEFENDER,),
-            frozenset({1006, 1007, 1008, 1009, 1010, 1011, 1012, 1017, 1018, 1019, 1115, 1116, 1117}),
+            frozenset({1006, 1007, 1008, 1009, 1010, 1011, 1012, 1017, 1018, 1019, 1115, 1116}),
             view="antivirus",
         ),
     ),
