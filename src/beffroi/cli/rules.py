@@ -16,8 +16,7 @@ from beffroi.core.config import Config
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
 from beffroi.core.model import Event, Fault, message
-from beffroi.core.wording import LANGUAGES, number, spoken, words
-from beffroi.hunting.summary import printable
+from beffroi.core.wording import LANGUAGES, number, printable, spoken, words
 from beffroi.rules.repository import PACK, RuleSet, load
 
 _rules_option = click.option(

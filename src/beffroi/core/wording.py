@@ -54,3 +54,8 @@ def number(value: float, language: str, digits: int = 0) -> str:
         return plain
     thousands, point = ("\u202f", ",") if language == "fr" else (".", ",")
     return plain.replace(",", "\0").replace(".", point).replace("\0", thousands)
+
+
+def printable(text: str) -> str:
+    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)

@@ -64,6 +64,11 @@ def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return None
 
 
+def micros_of(moment: datetime) -> int:
+    """The moment in microseconds since 1970."""
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
 def moment_of(text: str, zone: tzinfo) -> datetime | None:
     """The moment a text writes, in the zone: ISO 8601 (without a zone it is the zone's own), or seconds, milliseconds
     or microseconds since 1970. None where it is no time."""

@@ -7,9 +7,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from beffroi.core.wording import Words
+from beffroi.core.wording import Words, printable
 from beffroi.hunting.spill import SortedSpill
-from beffroi.hunting.summary import printable
 from beffroi.rules.attack import TACTICS
 
 STYLES = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from beffroi.core.wording import Words, number
+from beffroi.core.wording import Words, number, printable
 from beffroi.hunting.request import Outcome
 
 
@@ -30,11 +30,6 @@ def closing(outcome: Outcome, seconds: float, say: Words, language: str) -> str:
     if outcome.forgotten:
         parts.append(say("{count} events were too many for a correlation to keep", count=count(outcome.forgotten)))
     return " · ".join(parts)
-
-
-def printable(text: str) -> str:
-    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
 
 
 def remarks(outcome: Outcome, show: Callable[[str], None], say: Words, most: int = 20) -> None:

@@ -12,7 +12,7 @@ import orjson
 from beffroi.core.model import Event, Fields
 from beffroi.detect.ir import LEVELS, Rule
 from beffroi.detect.matcher import Match, Matcher
-from beffroi.detect.values import moment_of, text_of
+from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.hunting.request import Request
 from beffroi.logs.formats import Recording, shown
 from beffroi.rules.repository import RuleSet
@@ -198,7 +198,7 @@ def _base(
     time: str | None,
 ) -> bytes:
     """One line that sorts by event time: the base match that correlation counts, with its event's identity."""
-    micros = round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    micros = micros_of(moment)
     host, channel = own.get("Computer"), own.get("Channel")
     # Repeated recordings hold the same event again: what the source guarantees is its identity, not the file it lies in.
     identity = f"{host}\x1f{channel}\x1f{number}\x1f{time}" if channel is not None else f"{path}\x1f{number}"

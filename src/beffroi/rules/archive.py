@@ -25,6 +25,7 @@ from urllib import request
 
 from beffroi.core.errors import InputError, UsageError
 from beffroi.core.model import Message, message
+from beffroi.core.wording import printable
 
 KEPT_SUFFIXES: Final = (".yml", ".yaml")
 KEPT_NAMES: Final = ("license", "licence", "readme", "notice", "copying", "version")
@@ -241,7 +242,7 @@ def _kept(
         fault = _fault(member, limits)
         if fault:
             raise InputError(
-                path=f"{name}!{_printable(member.orig_filename)}",
+                path=f"{name}!{printable(member.orig_filename[:100])}",
                 reason=message("{fault}; nothing was taken", fault=fault),
             )
         path = PurePosixPath(member.filename)
@@ -266,10 +267,6 @@ def _kept(
 
 def _folded(path: PurePosixPath) -> str:
     return unicodedata.normalize("NFKC", str(path)).casefold()
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:100])
 
 
 def _wanted(path: PurePosixPath) -> bool:

@@ -1,18 +1,16 @@
 """A set of rules tried on the samples of Beffroi's own pack before it is used."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from beffroi.core.model import Event, Fault, Fields
 from beffroi.detect.correlation import BaseMatch, Correlator, in_order
 from beffroi.detect.matcher import Matcher
-from beffroi.detect.values import moment_of, text_of
+from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.rules.pack import Sample, samples
 from beffroi.rules.repository import PACK, RuleSet, load
 from beffroi.rules.update import Report
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Trial:
@@ -41,7 +39,7 @@ class Trial:
 
     def _micros(self, fields: Fields) -> int:
         moment = moment_of(str(fields.get("TimeCreated", "")), self._zone)
-        return 0 if moment is None else round((moment - EPOCH).total_seconds() * 1_000_000)
+        return 0 if moment is None else micros_of(moment)
 
     def failures(self, tried: Iterable[Sample]) -> list[Fault]:
         """The samples on which their rule fires more or less often than it should."""
