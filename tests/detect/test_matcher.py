@@ -154,7 +154,7 @@ def test_channels_that_are_never_the_same_twice_do_not_fill_memory() -> None:
 
 def test_forgetting_what_was_seen_changes_nothing() -> None:
     matcher = Matcher([rule("{s: {a|contains: x}, t: {b|contains: y}, condition: s and t}")], BRUSSELS)
-    matcher._compiler.memory._most = matcher._compiler.memory.left = 300
+    matcher._compiler._memory._most = matcher._compiler._memory.left = 300
     from tests.detect.sigma import LINUX
 
     events: list[Fields] = [{"a": f"{n}x" if n % 2 else f"{n}", "b": f"{n}y" if n % 3 else f"{n}"} for n in range(200)]

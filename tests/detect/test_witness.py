@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from beffroi.core.model import Fields
 from beffroi.detect.atoms import value_test
-from beffroi.detect.ir import Expr, Rule, Witness
+from beffroi.detect.functions import function
+from beffroi.detect.ir import Expr, Rule, Witness, leaves
 from beffroi.detect.keywords import keyword_test
-from beffroi.detect.matcher import reference
 from beffroi.detect.values import text_of
-from beffroi.detect.witness import CONTAINS, ENDS, EQUALS, ordered, ready, witnesses
+from beffroi.detect.verify import reference
+from beffroi.detect.witness import CONTAINS, ENDS, EQUALS, TEST, Gate, gate, ordered
 from tests.detect.sigma import BRUSSELS, matches, rule
 
 NAMES = ("CommandLine", "Image", "User", "EventType")
@@ -112,7 +113,46 @@ def test_putting_a_condition_in_another_order_changes_nothing(a: Any, b: Any, co
     built = made(a, b, condition)
     if built is not None:
         expr = built.condition
-        assert directly(ordered(expr), event) is directly(ready(expr), event) is directly(expr, event)
+        assert directly(ordered(expr), event) is directly(gate(expr).condition, event) is directly(expr, event)
+
+
+@given(searches, searches, conditions, st.lists(events, max_size=4))
+@settings(suppress_health_check=list(HealthCheck))
+def test_a_condition_made_a_function_says_the_same(a: Any, b: Any, condition: str, several: list[Fields]) -> None:
+    built = made(a, b, condition)
+    if built is not None:
+        expr = built.condition
+        asked: list[Fields] = []
+
+        def otherwise(event: Fields, _own: Fields) -> bool:
+            asked.append(event)
+            return directly(expr, event)
+
+        try:
+            verify = function(expr, lambda leaf: value_test(leaf, BRUSSELS), otherwise)
+        except NotImplementedError:
+            assert any(leaf[1] is None or leaf[0] == "ref" for leaf in leaves(expr))
+            return
+        for event in several:
+            assert verify(event, event) is directly(expr, event)
+        assert all(any(isinstance(value, list) for value in event.values()) for event in asked)
+
+
+def test_what_a_rule_says_is_never_more_than_a_constant() -> None:
+    """Names and literals made to look like code, in every place where a rule can say something."""
+    hostile = "\"') or __import__('os').abort() #"
+    leaf = ["text", hostile, 0, [hostile], [hostile, "x"], [hostile], [hostile, "\n"], []]
+    verify = function(["and", [leaf, ["not", ["exists", hostile, False]]]], lambda _: bool, lambda *_: False)
+    assert verify({hostile: hostile}, {}) is True
+    assert verify({hostile: "y"}, {}) is False
+
+
+def test_a_condition_tried_often_on_ever_new_values_becomes_a_function_and_says_the_same() -> None:
+    built = rule("{s: {Image|endswith: '\\a.exe', User|contains: x}, t: {User|contains: q}, condition: s and not t}")
+    batch: list[Fields] = [{"Image": "c:\\A.exe", "User": f"{n}{'x' * (n % 2)}{'q' * (n % 3)}"} for n in range(5_000)]
+    batch.append({"Image": ["c:\\a.exe"], "User": ["x", 1]})
+    found = [match.place for match in matches([built], batch)]
+    assert found == [place for place, event in enumerate(batch) if directly(built.condition, event)]
 
 
 @pytest.mark.parametrize(
@@ -135,8 +175,10 @@ def text(field: str, **places: list[str]) -> Expr:
 
 def test_of_an_and_the_rarest_part_is_the_witness_and_of_an_or_all_parts() -> None:
     common, rare = text("Image", ends=[".exe"]), text("CommandLine", contains=["sekurlsa::logonpasswords"])
-    assert witnesses(["and", [common, rare]]) == (Witness("CommandLine", CONTAINS, "sekurlsa::logonpasswords"),)
-    assert witnesses(["or", [common, rare]]) == (
+    assert gate(["and", [common, rare]]) == Gate(
+        ["and", [common, rare]], (Witness("CommandLine", CONTAINS, "sekurlsa::logonpasswords"),), "CommandLine"
+    )
+    assert gate(["or", [common, rare]]).witnesses == (
         Witness("Image", ENDS, ".exe"), Witness("CommandLine", CONTAINS, "sekurlsa::logonpasswords"),
     )  # fmt: skip
 
@@ -144,7 +186,7 @@ def test_of_an_and_the_rarest_part_is_the_witness_and_of_an_or_all_parts() -> No
 @pytest.mark.parametrize(
     ("expr", "expected"),
     [
-        (["not", text("Image", ends=["x.exe"])], None),
+        (["not", text("Image", ends=["x.exe"])], (Witness("Image", TEST, None),)),
         (["and", [["not", text("User", equals=["x"])], text("Image", ends=["x.exe"])]], (Witness("Image", ENDS, "x.exe"),)),
         (["or", [["not", text("User", equals=["x"])], text("Image", ends=["x.exe"])]], None),
         (["not", ["or", [text("A", equals=["x"]), ["not", text("B", equals=["y"])]]]], (Witness("B", EQUALS, "y"),)),
@@ -157,4 +199,4 @@ def test_of_an_and_the_rarest_part_is_the_witness_and_of_an_or_all_parts() -> No
     ],
 )  # fmt: skip
 def test_what_can_be_no_witness_is_none(expr: Expr, expected: tuple[Witness, ...] | None) -> None:
-    assert witnesses(expr) == expected
+    assert gate(expr).witnesses == expected

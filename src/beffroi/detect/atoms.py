@@ -45,10 +45,7 @@ def regex(pattern: str) -> Callable[[str], bool]:
     search = re2.compile(pattern, options).search
 
     def found(text: str) -> bool:
-        try:
-            return search(text) is not None
-        except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
-            return search(text.encode("utf-8", "replace").decode()) is not None
+        return search(text.encode("utf-8", "replace")) is not None
 
     return found
 
@@ -215,10 +212,15 @@ def _opened(expr: list[Any]) -> Iterator[Expr]:
             yield part
 
 
+def text_test(expr: Expr, zone: tzinfo) -> PairTest:
+    """A test of a text that is not empty, for an expression that looks at one field only."""
+    return _tree(expr, lambda leaf: pair_test(leaf, zone))
+
+
 def value_test(expr: Expr, zone: tzinfo) -> Callable[[Text], bool]:
     """A test of one field's value (as `values.text_of` gives it; None: absent, "": present without value) for an
     expression that looks at one field only."""
-    plain = _tree(expr, lambda leaf: pair_test(leaf, zone))
+    plain = text_test(expr, zone)
     absent = _tree(expr, lambda leaf: lambda _: _without_value(leaf, present=False))(None)
     hollow = _tree(expr, lambda leaf: lambda _: _without_value(leaf, present=True))(None)
 

@@ -9,8 +9,9 @@ from beffroi.detect.atoms import value_test
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.keywords import keyword_test
 from beffroi.detect.logsources import applies, event_number, targets, with_view
-from beffroi.detect.matcher import Matcher, reference
+from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import text_of
+from beffroi.detect.verify import reference
 
 LISTED = 8
 _SIGNS = {"eq": "=", "lt": "<", "lte": "≤", "gt": ">", "gte": "≥"}

@@ -40,9 +40,10 @@ class Rule(NamedTuple):
     """A Sigma rule that can be evaluated.
 
     `fields` are those it looks at, in the order of its text; `events` the Windows event numbers outside which it
-    cannot hold (None: any); `witnesses` what must be seen first (None: it is tried on every event); `blind` says why it
-    can never fire although it is correct; `silent` is set where only a correlation speaks for it. The condition is kept
-    as JSON, since of thousands of rules few are ever tried.
+    cannot hold (None: any); `witnesses` what must be seen first (None: it is tried on every event) and `pivot` the field
+    they are of, whose part of the condition is then worked out value by value (None: there is no such field; see
+    `witness.Gate`); `blind` says why it can never fire although it is correct; `silent` is set where only a correlation
+    speaks for it. The condition is kept as JSON, since of thousands of rules few are ever tried.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Rule(NamedTuple):
     fields: tuple[str, ...]
     events: frozenset[int] | None
     witnesses: tuple[Witness, ...] | None
+    pivot: str | None
     name: str | None
     blind: str | None
     silent: bool
@@ -62,23 +64,32 @@ class Rule(NamedTuple):
     @property
     def condition(self) -> Expr:
         """The condition as an expression, parsed anew at each call."""
-        return orjson.loads(self.condition_json)  # type: ignore[no-any-return]
+        return all_of(list(self.split()))
+
+    def split(self) -> tuple[Expr, Expr]:
+        """(the condition but for the pivot's part, that part); without a pivot the second is True."""
+        expr: Expr = orjson.loads(self.condition_json)
+        if self.pivot is None:
+            return expr, True
+        assert isinstance(expr, list)
+        *rest, own = expr[1]
+        return all_of(rest), own
 
     def to_plain(self) -> list[Any]:
         """All but the condition, as JSON can hold it."""
         events = None if self.events is None else sorted(self.events)
         witnesses = None if self.witnesses is None else [list(witness) for witness in self.witnesses]
-        return [*self[:4], list(self.logsource), *self[5:7], events, witnesses, *self[9:12]]
+        return [*self[:4], list(self.logsource), *self[5:7], events, witnesses, *self[9:13]]
 
     @classmethod
     def from_plain(cls, plain: list[Any], condition_json: bytes) -> "Rule":
         """The rule back from `to_plain` and its condition; raises TypeError or ValueError where it is none."""
-        own_id, title, level, tags, logsource, path, fields, events, witnesses, name, blind, silent = plain
+        own_id, title, level, tags, logsource, path, fields, events, witnesses, pivot, name, blind, silent = plain
         return cls(
             own_id, title, level, tuple(tags), LogSource(*logsource), path, tuple(fields),
             None if events is None else frozenset(events),
             None if witnesses is None else tuple([Witness(*witness) for witness in witnesses]),
-            name, blind, silent, condition_json,
+            pivot, name, blind, silent, condition_json,
         )  # fmt: skip
 
 
@@ -104,6 +115,18 @@ def fields_of(expr: Expr) -> tuple[str, ...]:
         if leaf[0] == "ref":
             names[leaf[3]] = None
     return tuple(names)
+
+
+def is_single(expr: Expr) -> bool:
+    """Whether an expression depends on nothing but the value of one field: not on the mere presence of its name, nor on others."""
+    if isinstance(expr, bool):
+        return False
+    tests = list(leaves(expr))
+    return (
+        tests[0][1] is not None
+        and len({leaf[1] for leaf in tests}) == 1
+        and all(leaf[0] not in ("exists", "ref") for leaf in tests)
+    )
 
 
 def all_of(parts: list[Expr]) -> Expr:

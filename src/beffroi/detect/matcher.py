@@ -2,27 +2,25 @@
 
 The way of a batch: events are grouped by channel and event number; each group has a plan, made once, of the rules that
 apply to it; for every field with witnesses the column of its values is looked at (`scanner`), which names the few rules
-worth trying on the few events where they might hold; those are tried exactly. Every memory of values is bounded,
-because an attacker chooses the values.
+worth trying on the few events where they might hold; those are tried exactly (`verify`). Every memory of values is
+bounded, because an attacker chooses the values.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any, NamedTuple
 
-import orjson
-
 from beffroi.core.model import Event, Fields, LogSource
-from beffroi.detect.atoms import settled, value_test
-from beffroi.detect.ir import Expr, Rule, Witness, all_of, leaves
-from beffroi.detect.keywords import KeywordScanner, keyword_test
+from beffroi.detect.atoms import settled
+from beffroi.detect.functions import Verify
+from beffroi.detect.ir import Expr, Rule, Witness, all_of
+from beffroi.detect.keywords import KeywordScanner
 from beffroi.detect.logsources import Target, applies, event_number, targets, with_view
-from beffroi.detect.memory import ENTRY, LONGEST, Memory
-from beffroi.detect.scanner import FieldScanner
-from beffroi.detect.values import Text, text_of
-
-Verify = Callable[[Fields, Fields], bool]
-"""A rule's exact test of one event: (fields as the rule's view names them, the event's own fields)."""
+from beffroi.detect.memory import Memory
+from beffroi.detect.scanner import FieldScanner, Part, part_of
+from beffroi.detect.values import text_of
+from beffroi.detect.verify import Verifiers
 
 
 class Match(NamedTuple):
@@ -176,15 +174,16 @@ class _Program:
                 else:
                     scanner = scanners.get(witness.field)
                     if scanner is None:
-                        scanner = scanners[witness.field] = FieldScanner(compiler.test, compiler.memory)
+                        scanner = scanners[witness.field] = compiler.scanner()
                     scanner.add(witness, index)
         self._scanners = [(field, scanner.freeze()) for field, scanner in scanners.items()]
         self.keywords = compiler.keywords(keywords)
 
     def _verified(self, index: int) -> Verify | None:
-        """The rule's exact test in this group; None where it cannot hold here."""
-        condition = all_of([self._guards[index], settled(self._compiler.rules[index].condition, self._known)])
-        test = self._verify[index] = self._compiler.verify(condition)
+        """The exact test of what is left of a rule in this group; None where it cannot hold here."""
+        rest, _ = self._compiler.rules[index].split()
+        condition = all_of([self._guards[index], settled(rest, self._known)])
+        test = self._verify[index] = self._compiler.verifiers.made(condition, partial(self._verify.__setitem__, index))
         return None if condition is False else test
 
     def rules(self) -> Iterable[int]:
@@ -202,12 +201,13 @@ class _Program:
                 hits = scanner.look(column)
             except TypeError:  # numbers, booleans, lists: reduced to texts first
                 hits = scanner.look([text_of(value) for value in column])
-            for place, rules in enumerate(hits):
-                if rules:
-                    if place in candidates:
-                        candidates[place].update(rules)
-                    else:
-                        candidates[place] = set(rules)
+            if any(hits):
+                for place, rules in enumerate(hits):
+                    if rules:
+                        if place in candidates:
+                            candidates[place].update(rules)
+                        else:
+                            candidates[place] = set(rules)
         for place, said in keyword_hits:
             candidates.setdefault(place, set()).update(said & self._guards.keys())
         if self._always:
@@ -225,23 +225,16 @@ class _Program:
                     yield place, index
 
 
-class _Single(NamedTuple):
-    """A test of one field: what it said of the texts seen lately (None: the field is absent), and how it finds out."""
-
-    field: str
-    memo: dict[Text, bool]
-    learn: Callable[[Fields], bool]
-
-
 class _Compiler:
-    """Builds the functions of rules; equal parts of different rules share one test and its memory."""
+    """Builds what programs are made of, and what they share."""
 
     def __init__(self, rules: Sequence[Rule], zone: tzinfo) -> None:
         self.rules = rules
         self._zone = zone
-        self.memory = Memory()
-        self._shared: dict[bytes, _Single] = {}
+        self._memory = Memory()
+        self._parts: dict[int, Part] = {}
         self._keywords: dict[Any, KeywordScanner | None] = {}
+        self.verifiers = Verifiers(zone, self._memory)
 
     def program(self, entries: list[tuple[int, Expr]], known: dict[str, str]) -> _Program:
         """The program of a group of events about which `known` is known."""
@@ -257,127 +250,15 @@ class _Compiler:
             self._keywords[key] = scanner.freeze()
         return self._keywords[key]
 
-    def test(self, leaf: list[object]) -> Callable[[Text], bool]:
-        """One leaf as a function of a value, for witnesses that are tests."""
-        return value_test(leaf, self._zone)
+    def scanner(self) -> FieldScanner:
+        """A scanner for the witnesses of a field."""
+        return FieldScanner(self._part, self._zone, self._memory)
 
-    def verify(self, expr: Expr) -> Verify:
-        """The exact test of an expression on an event."""
-        if isinstance(expr, bool):
-            return lambda _fields, _own: expr
-        single = self._single(expr)
-        if single is not None:
-            return _joined(True, [single], [])
-        if expr[0] == "not":
-            inner = self.verify(expr[1])
-            return lambda fields, own: not inner(fields, own)
-        if expr[0] in ("and", "or"):
-            singles, others = [], []
-            for part in expr[1]:
-                single = self._single(part)
-                if single is None:
-                    others.append(self.verify(part))
-                else:
-                    singles.append(single)
-            return _joined(expr[0] == "and", singles, others)
-        if expr[0] == "ref":
-            return reference(expr)
-        keyword = keyword_test(expr)
-        return lambda _fields, own: keyword(own)
-
-    def _single(self, expr: Expr) -> _Single | None:
-        """The test of an expression that looks at one field only; None where it looks at others too."""
-        if isinstance(expr, bool):
+    def _part(self, index: int) -> Part | None:
+        """What a rule asks of its pivot."""
+        rule = self.rules[index]
+        if rule.pivot is None:
             return None
-        field, presence = None, False
-        for leaf in leaves(expr):
-            if leaf[1] is None or leaf[0] == "ref" or field not in (None, leaf[1]):
-                return None
-            field = leaf[1]
-            presence = presence or leaf[0] == "exists"
-        key = orjson.dumps(expr)
-        single = self._shared.get(key)
-        if single is None and field is not None:
-            single = self._shared[key] = self._made(expr, field, presence=presence)
-        return single
-
-    def _made(self, expr: Expr, field: str, *, presence: bool) -> _Single:
-        test = value_test(expr, self._zone)
-        # Absent and null differ only to a test of presence, which then has to look.
-        absent: dict[Text, bool] = {} if presence else {None: test(None)}
-        memo: dict[Text, bool] = dict(absent)
-        memory = self.memory
-
-        def forget() -> None:
-            memo.clear()
-            memo.update(absent)
-
-        def learn(fields: Fields) -> bool:
-            value = fields.get(field)
-            if value.__class__ is str:
-                outcome = test(value)
-                cost = ENTRY + len(value)
-            elif value is None:
-                return test("" if field in fields else None)
-            else:
-                value = text_of(value)
-                known = memo.get(value)
-                if known is not None:
-                    return known
-                outcome = test(value)
-                cost = ENTRY + sum(map(len, value or ()))
-            if cost <= LONGEST:
-                memo[value] = outcome
-                memory.left -= cost
-                if memory.left < 0:
-                    memory.forget()
-            return outcome
-
-        self.memory.register(forget)
-        return _Single(field, memo, learn)
-
-
-def _joined(every: bool, singles: list[_Single], others: list[Verify]) -> Verify:
-    """AND (`every`) or OR of tests, those of a single field first, each in the order given."""
-
-    def verify(fields: Fields, own: Fields) -> bool:
-        get = fields.get
-        for field, memo, learn in singles:
-            try:
-                outcome = memo.get(get(field))
-            except TypeError:  # a list has no hash
-                outcome = None
-            if outcome is None:
-                outcome = learn(fields)
-            if outcome is not every:
-                return not every
-        for test in others:
-            if test(fields, own) is not every:
-                return not every
-        return every
-
-    return verify
-
-
-def reference(leaf: list[Any]) -> Verify:
-    """`fieldref`: the other field's value is the literal. False where either has no value."""
-    _, field, place, other, cased = leaf
-
-    def texts(fields: Fields, name: str) -> tuple[str, ...]:
-        text = text_of(fields.get(name))
-        every = text if isinstance(text, tuple) else (text,) if text else ()
-        return every if cased else tuple(one.lower() for one in every)
-
-    def verify(fields: Fields, _own: Fields) -> bool:
-        for have in texts(fields, field):
-            for want in texts(fields, other):
-                if (
-                    have == want
-                    or (place == "contains" and want in have)
-                    or (place == "starts" and have.startswith(want))
-                    or (place == "ends" and have.endswith(want))
-                ):
-                    return True
-        return False
-
-    return verify
+        if index not in self._parts:
+            self._parts[index] = part_of(rule.split()[1], self._zone)
+        return self._parts[index]

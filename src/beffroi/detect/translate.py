@@ -42,7 +42,7 @@ from sigma.types import (
 
 from beffroi.core.model import LogSource
 from beffroi.detect.ir import Expr, Rule, all_of, any_of, event_numbers, fields_of, negated
-from beffroi.detect.witness import ready, witnesses
+from beffroi.detect.witness import gate
 
 Placeholders = Mapping[str, Sequence[str]]
 
@@ -145,8 +145,9 @@ def translate(rule: SigmaRule, *, rule_id: str, path: str, placeholders: Placeho
         condition = any_of([reader.expression(condition.parsed) for condition in rule.detection.parsed_condition])
     except _UnresolvedError as missing:
         condition, blind = False, f"the list %{missing}% has no values"
+    gated = gate(condition)
     try:
-        condition_json = orjson.dumps(ready(condition))
+        condition_json = orjson.dumps(gated.condition)
     except TypeError:
         raise UntranslatableError("it holds a number of more than 64 bits or a letter outside Unicode") from None
     return Rule(
@@ -158,7 +159,8 @@ def translate(rule: SigmaRule, *, rule_id: str, path: str, placeholders: Placeho
         path=path,
         fields=fields_of(condition),
         events=event_numbers(condition),
-        witnesses=witnesses(condition),
+        witnesses=gated.witnesses,
+        pivot=gated.pivot,
         name=rule.name,
         blind=blind,
         silent=False,

@@ -6,10 +6,10 @@ a match. (The idea is that of literal pre-filtering in multi-pattern matchers, e
 """
 
 from functools import lru_cache
-from math import prod
-from typing import Any
+from math import inf, prod
+from typing import Any, NamedTuple
 
-from beffroi.detect.ir import Expr, Witness, fields_of, leaves
+from beffroi.detect.ir import Expr, Witness, fields_of, is_single, leaves
 from beffroi.detect.regexes import required_literals
 
 EQUALS, STARTS, ENDS, CONTAINS, EMPTY, VALUE, TEST = "=", "<", ">", "~", "0", "*", "?"
@@ -171,7 +171,7 @@ FEW_VALUES = {
     "User": 0.2,
     "DestinationPort": 0.05,
     "DestinationIsIpv6": 0.5,
-    "Provider_Name": 0.3,
+    "Provider_Name": 0.8,
     "ObjectType": 0.2,
     "Level": 0.4,
     "AccessMask": 0.1,
@@ -200,6 +200,9 @@ def share(few: float, kind: str, literal: str) -> float:
 
 
 Choice = tuple[float, list[Witness]] | None
+
+WORK, TESTED = 0.3, 0.3
+"""What working out a field's part of a condition costs, where a witness was seen and for every new value; trying a whole rule costs 1."""
 
 
 def choose(expr: Expr, *, positive: bool = True) -> Choice:
@@ -285,10 +288,60 @@ def _joined(found: list[Witness]) -> list[Witness]:
     return kept
 
 
-def witnesses(expr: Expr) -> tuple[Witness, ...] | None:
-    """What must be seen before a rule with this condition is worth trying; None: it is tried on every event."""
+class Gate(NamedTuple):
+    """What stands before a rule: the condition as it is best tried, its witnesses (None: it is tried on every event), and the
+    `pivot`: the field whose own part of the condition, the last of the outermost AND, is worked out once a value, there
+    where its witnesses are looked for (None: the witnesses are of several fields, or of none)."""
+
+    condition: Expr
+    witnesses: tuple[Witness, ...] | None
+    pivot: str | None
+
+
+def gate(expr: Expr) -> Gate:
+    """The cheapest gate of a condition."""
+    expr = ordered(expr)
+    parts = expr[1] if isinstance(expr, list) and expr[0] == "and" and not is_pivot(expr) else [expr]
+    best, found, chosen = inf, None, None
+    for part in parts:
+        choice = choose(part)
+        pivots = is_pivot(part)
+        if pivots and (choice is None or any(witness.kind in (EMPTY, VALUE, TEST) for witness in choice[1])):
+            choice, cost = (0.0, [Witness(fields_of(part)[0], TEST, None)]), TESTED + likely(part)
+        elif choice is not None:
+            # With a pivot, what is seen is worked out at once and only what holds is tried further.
+            cost = choice[0] * WORK + likely(part) if pivots else choice[0]
+        else:
+            continue
+        if cost < best:
+            best, found, chosen = cost, choice[1], part if pivots else None
+    witnesses = None if found is None else tuple(found)
+    if chosen is None:
+        return Gate(expr, witnesses, None)
+    return Gate(["and", [*(part for part in parts if part is not chosen), chosen]], witnesses, fields_of(chosen)[0])
+
+
+def likely(expr: Expr, *, most: bool = True) -> float:
+    """Roughly the share of events for which an expression holds, at the most or at the least: of several literals each may stand in
+    an event of its own, or all in the same."""
+    if isinstance(expr, bool):
+        return float(expr)
+    if expr[0] == "not":
+        return 1.0 - likely(expr[1], most=not most)
+    if expr[0] in ("and", "or"):
+        shares = [likely(part, most=most) for part in expr[1]]
+        return prod(shares) if expr[0] == "and" else min(1.0, sum(shares)) if most else max(shares)
     choice = choose(expr)
-    return None if choice is None else tuple(choice[1])
+    if choice is None or any(witness.kind not in _PLACE for witness in choice[1]):
+        return 0.5 if choice is None else choice[0]
+    few = FEW_VALUES.get(expr[1] or "", 0.0)
+    shares = [share(few, witness.kind, witness.literal) for witness in choice[1]]
+    return min(1.0, sum(shares)) if most else max(shares)
+
+
+def is_pivot(part: Expr) -> bool:
+    """Whether a part of a condition depends on nothing but the value of one field, which is not the same for all events of a kind."""
+    return is_single(part) and fields_of(part)[0] not in GROUPED
 
 
 def ordered(expr: Expr) -> Expr:
@@ -308,15 +361,6 @@ def ordered(expr: Expr) -> Expr:
     if len(joined) == 1:
         return joined[0]
     return [expr[0], sorted(joined, key=lambda part: _weight(part, wanted=wanted))]
-
-
-def ready(expr: Expr) -> Expr:
-    """The condition as it is best tried once a witness was seen: what holds the witness is then nearly sure to be true, so
-    it goes last in the outermost AND."""
-    expr = ordered(expr)
-    if isinstance(expr, list) and expr[0] == "and":
-        return ["and", [*expr[1][1:], expr[1][0]]]
-    return expr
 
 
 def _weight(part: Expr, *, wanted: bool) -> float:
