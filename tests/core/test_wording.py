@@ -12,7 +12,7 @@ import pytest
 from babel.messages import Catalog
 
 from beffroi.core.model import message
-from beffroi.core.wording import LANGUAGES, LOCALE, number, spoken, words
+from beffroi.core.wording import LANGUAGES, LOCALE, number, printable, spoken, words
 
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
@@ -194,6 +194,12 @@ def test_a_message_is_said_with_the_messages_inside_it() -> None:
     assert words("fr")(advice) == "Activer l’audit «\u202fRegistre\u202f» dans le journal Sécurité"
     assert words("fr")("{advice}: {count} more rules", advice=advice, count=2).startswith(words("fr")(advice))
     assert words("en")(advice) == str(advice) == "turn on the audit of Registry in the Security log"
+
+
+def test_a_terminal_is_shown_no_sign_that_does_something() -> None:
+    french = words("fr")("refused: {fault}", fault="a.yml")
+    assert printable(french) == french == "Règle refusée\u202f: a.yml"
+    assert printable("a\x1b[2J\u202eb\u2028c\u00a0d\n") == "a�[2J�b�c\u00a0d�"
 
 
 def test_what_has_no_translation_stays_as_it_is() -> None:

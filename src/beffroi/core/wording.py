@@ -57,5 +57,8 @@ def number(value: float, language: str, digits: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here.
+    The spaces that do not break a line stay, though Python prints no space but the plain one: French is full of them."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\u202f\u00a0" else "�" for char in text)
