@@ -1,8 +1,9 @@
 """Keeps the catalogues of words in step with the code: `.venv-test/bin/python -I tools/words.py`, with `--check` only looking.
 
 A sentence is a literal where it is said: `say("…")`, `message("…")`, an error's docstring or first argument, and the names in
-NAMES. New sentences come into every `.po` without a translation (or with the one of a sentence much like it, marked
-fuzzy), those that nobody says any more go, and the `.mo` are made. What is left to translate is then told.
+NAMES. What a fault says is a Message by its type, so mypy finds the bare text. New sentences come into every `.po` without a
+translation (or with the one of a sentence much like it, marked fuzzy), those that nobody says any more go, and the `.mo` are
+made. What is left to translate is then told.
 """
 
 import ast
@@ -64,10 +65,10 @@ def _said(tree: ast.AST, name: str) -> Iterator[tuple[int, str]]:
         sentence = node.args[0] if node.args else None
         if isinstance(sentence, ast.Constant) and isinstance(sentence.value, str):
             yield node.lineno, sentence.value
+        elif called == "message" or isinstance(sentence, ast.JoinedStr):
+            raise ValueError(f'{name}:{node.lineno}: nobody can translate this; write message("… {{count}}", count=…)')
         reasons = [word.value for word in node.keywords if word.arg == "reason"]
-        if isinstance(sentence, ast.JoinedStr) or any(
-            isinstance(each, ast.Constant | ast.JoinedStr) for each in reasons
-        ):
+        if any(isinstance(each, ast.Constant | ast.JoinedStr) for each in reasons):
             raise ValueError(f'{name}:{node.lineno}: nobody can translate this; write message("… {{count}}", count=…)')
 
 

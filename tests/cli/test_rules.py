@@ -104,6 +104,23 @@ def test_a_refused_rule_is_named_on_stderr_and_ends_with_1(run: Run, known: Path
     assert run("list", "--quiet", "--rules", known, "--data-dir", data)[2] == ""
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "Règle refusée\u202f: {path}, ligne 2\u202f: ce n’est pas du YAML (la clé 'id' s’y trouve deux fois)\n"),
+        ("nl", "Geweigerde regel: {path}, lijn 2: dit is geen YAML (de sleutel 'id' staat er twee keer)\n"),
+        ("de", "Abgelehnte Regel: {path}, Zeile 2: das ist kein YAML (der Schlüssel 'id' steht zweimal da)\n"),
+    ],
+)
+def test_a_refused_rule_is_told_in_the_language_also_from_the_cache(
+    run: Run, known: Path, data: Path, language: str, told: str
+) -> None:
+    (known / "bad.yml").write_text("id: 1\nid: 2\n")
+    for _ in range(2):
+        err = run("list", "--rules", known, "--data-dir", data, "--lang", language)[2]
+        assert err == told.format(path=known / "bad.yml")
+
+
 # --- test ----------------------------------------------------------------------------------------------------------------
 
 

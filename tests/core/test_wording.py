@@ -144,7 +144,16 @@ def test_a_forgotten_mo_is_found(tool: ModuleType, house: Path) -> None:
     assert faults(tool, house) == ["de: the .mo is not made from the .po"]
 
 
-@pytest.mark.parametrize("line", ['say(f"{count} copies")', 'InputError(path=path, reason="gone")', 'message(f"gone")'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'say(f"{count} copies")',
+        'InputError(path=path, reason="gone")',
+        'message(f"gone")',
+        'message("gone" if one else "all gone")',
+        "message(sentence, count=3)",
+    ],
+)
 def test_a_sentence_nobody_could_translate_is_refused(line: str, tool: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "room.py").write_text(f"{line}\n")
     with pytest.raises(ValueError, match=r"room\.py:1: nobody can translate this"):
@@ -194,6 +203,19 @@ def test_a_message_is_said_with_the_messages_inside_it() -> None:
     assert words("fr")(advice) == "Activer l’audit «\u202fRegistre\u202f» dans le journal Sécurité"
     assert words("fr")("{advice}: {count} more rules", advice=advice, count=2).startswith(words("fr")(advice))
     assert words("en")(advice) == str(advice) == "turn on the audit of Registry in the Security log"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "la longueur dépasse 33\u202f554\u202f432 octets"),
+        ("nl", "ze is langer dan 33.554.432 bytes"),
+        ("de", "die Länge übersteigt 33.554.432 Bytes"),
+        ("en", "it is longer than 33,554,432 bytes"),
+    ],
+)
+def test_a_number_inside_a_message_is_written_as_the_language_writes_it(language: str, told: str) -> None:
+    assert words(language)(message("it is longer than {most:,} bytes", most=33_554_432)) == told
 
 
 def test_a_terminal_is_shown_no_sign_that_does_something() -> None:

@@ -56,7 +56,7 @@ def _told(shared: Shared, faults: Iterable[Fault]) -> Exit:
     if listed and not shared.quiet:
         say = words(spoken(shared.lang))
         for fault in listed:
-            click.echo(printable(say("refused: {fault}", fault=fault)), err=True)
+            click.echo(printable(say("refused: {fault}", fault=fault.told)), err=True)
     return Exit.PARTLY if listed else Exit.DONE
 
 
@@ -131,13 +131,13 @@ def test_rules(shared: Shared, paths: tuple[Path, ...], config: Path | None) -> 
     tried = [sample for path in paths or (PACK,) for sample in samples(path)]
     failed = Trial(found, ZoneInfo(settings.time_zone)).failures(tried)
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
-    rows = [{"path": fault.path, "sample": fault.place, "what": fault.what} for fault in failed]
+    rows = [{"path": fault.path, "sample": str(fault.place), "what": str(fault.what)} for fault in failed]
     summary = {"rules": len(found.rules) + len(found.correlations), "samples": len(tried), "failed": len(failed)}
     line = say(
         "{rules} rules, {samples} samples, {failed} failed",
         **{name: number(count, language) for name, count in summary.items()},
     )
-    _print(shared, [*rows, summary], [*map(str, failed), line])
+    _print(shared, [*rows, summary], [*(say(fault.told) for fault in failed), line])
     _told(shared, found.refused)
     return Exit.ERROR if failed or found.refused else Exit.DONE
 
@@ -201,7 +201,7 @@ def _event(where: str) -> Event:
         try:
             fields = orjson.loads(sys.stdin.buffer.read(16 << 20))
         except ValueError as error:
-            raise InputError(path="stdin", reason=message("no JSON: {error}", error=error)) from None
+            raise InputError(path="stdin", reason=message("no JSON: {error}", error=str(error))) from None
         if not isinstance(fields, dict):
             raise InputError(path="stdin", reason=message("it holds no JSON object"))
         return 1, fields, None
@@ -265,7 +265,7 @@ def coverage(
     _print(shared, rows, text)
     if not shared.quiet:
         for fault in faults:
-            click.echo(printable(str(fault)), err=True)
+            click.echo(printable(say(fault.told)), err=True)
     return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
 
 

@@ -88,7 +88,7 @@ def _samples(rule_file: Path) -> Iterator[Sample]:
             raise RuleError(
                 path=file,
                 line=1,
-                reason=message("sample {number} is not complete ({error})", number=number, error=error),
+                reason=message("sample {number} is not complete ({error})", number=number, error=str(error)),
             ) from error
 
 
