@@ -12,11 +12,18 @@ import pytest
 
 from beffroi.cli.main import main
 from beffroi.core.errors import Exit
+from beffroi.core.wording import LANGUAGES
 from beffroi.rules.repository import PACK
 from tests.hunting.hunts import CLEARED, WHOAMI, event, failed, rules, whoami, write
 
 WHOAMI_ID, CLEARED_ID = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 GUESSED_ID = "44444444-4444-4444-8444-444444444444"
+CLEARED_TITLES = {
+    "fr": "Journal d’événements effacé",
+    "nl": "Gebeurtenislogboek gewist",
+    "de": "Ereignisprotokoll gelöscht",
+    "en": "Event log cleared",
+}
 Said = tuple[int, str, str]
 Run = Callable[..., Said]
 
@@ -88,6 +95,14 @@ def test_list_says_of_each_rule_what_it_is(run: Run, known: Path, data: Path) ->
     assert by_id[GUESSED_ID]["kind"] == "correlation"
     assert by_id[GUESSED_ID]["sources"] == [{"product": "windows", "service": "security"}]
     assert "%Servers%" in by_id["66666666-6666-4666-8666-666666666666"]["blind"]
+
+
+def test_the_rules_of_the_pack_have_a_title_in_every_language(run: Run, data: Path) -> None:
+    said = {language: run("list", "--data-dir", data, "--lang", language)[1] for language in LANGUAGES}
+    assert [title in said[language] for language, title in CLEARED_TITLES.items()] == [True] * 4
+    assert all(row["languages"] == list(LANGUAGES) for row in rows(run("list", "--json", "--data-dir", data)))
+    told = rows(run("list", "--json", "--data-dir", data, "--lang", "fr"))
+    assert CLEARED_TITLES["en"] in {row["title"] for row in told}
 
 
 def test_list_for_people_is_one_line_a_rule(run: Run, known: Path, data: Path) -> None:

@@ -144,6 +144,15 @@ def test_a_forgotten_mo_is_found(tool: ModuleType, house: Path) -> None:
     assert faults(tool, house) == ["de: the .mo is not made from the .po"]
 
 
+def test_the_titles_of_the_pack_are_sentences_too(tool: ModuleType, house: Path) -> None:
+    rule = house / "rules" / "pack" / "watch" / "log.yml"
+    rule.parent.mkdir(parents=True)
+    rule.write_text("title: Log cleared\n---\ntitle: Log full\n")
+    rule.with_name("log.samples.yml").write_text("- title: nothing\n")
+    wrong = faults(tool, house)
+    assert sorted(wrong) == ["de: not in the catalogue: Log cleared", "de: not in the catalogue: Log full"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

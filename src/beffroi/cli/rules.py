@@ -73,9 +73,8 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
     rows = list(_rows(found, off))
     say = words(spoken(shared.lang))
     kinds = {"rule": say("rule"), "correlation": say("correlation")}
-    _print(
-        shared, rows, (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {row['title']}" for row in rows)
-    )
+    lines = (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {say(row['title'])}" for row in rows)
+    _print(shared, rows, lines)
     return _told(shared, found.refused)
 
 
@@ -98,11 +97,15 @@ def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str
         "tags": list(rule.tags),
         "sources": [source for place, source in enumerate(sources) if source not in sources[:place]],
         "situation": Path(rule.path).parent.name if own else None,
-        "languages": [language for language in LANGUAGES if own and words(language)(rule.title) != rule.title],
+        "languages": [language for language in LANGUAGES if own and _has_title(rule.title, language)],
         "title": rule.title,
         "path": rule.path,
         "enabled": rule.id not in off,
     }
+
+
+def _has_title(title: str, language: str) -> bool:
+    return language == "en" or words(language)(title) != title
 
 
 def _switched_off(config: Config) -> frozenset[str]:
@@ -184,7 +187,7 @@ def explain(
         else say("The rule does not fire.")
     )
     row = {"rule_id": found[0].id, "rule": found[0].title, "applies": said.applies, "fires": said.fires}
-    _print(shared, [row | {"condition": said.root.to_plain()}], [found[0].title, first, *lines(said.root, 1)])
+    _print(shared, [row | {"condition": said.root.to_plain()}], [say(found[0].title), first, *lines(said.root, 1)])
     return Exit.DONE
 
 
