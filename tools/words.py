@@ -1,8 +1,9 @@
 """Keeps the catalogues of words in step with the code: `.venv-test/bin/python -I tools/words.py`, with `--check` only looking.
 
-A sentence is a literal where it is said: `say("…")`, `message("…")`, an error's docstring or first argument, and the names in
-NAMES. New sentences come into every `.po` without a translation (or with the one of a sentence much like it, marked
-fuzzy), those that nobody says any more go, and the `.mo` are made. What is left to translate is then told.
+A sentence is a literal where it is said: `say("…")`, `message("…")`, an error's docstring or first argument, the names in
+NAMES, and the titles of the pack's rules. What a fault says is a Message by its type, so mypy finds the bare text. New
+sentences come into every `.po` without a translation (or with the one of a sentence much like it, marked fuzzy), those that
+nobody says any more go, and the `.mo` are made. What is left to translate is then told.
 """
 
 import ast
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import yaml
 from babel.messages import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
@@ -20,6 +22,7 @@ from beffroi.core import errors
 from beffroi.core.wording import LANGUAGES, LOCALE
 from beffroi.detect.ir import LEVELS
 from beffroi.rules.attack import TACTICS
+from beffroi.rules.pack import rule_files
 
 SOURCE = LOCALE.parent
 NAMES = {"detect/ir.py": LEVELS, "rules/attack.py": tuple(TACTICS.values())}
@@ -48,6 +51,9 @@ def sentences(source: Path = SOURCE) -> Catalog:
         told = sorted(_said(ast.parse(path.read_text("utf-8")), name))
         for sentence in [*(sentence for _, sentence in told), *NAMES.get(name, ())]:
             found.add(sentence, locations=[(name, 0)])
+    for path in rule_files(source / "rules" / "pack"):
+        for rule in yaml.safe_load_all(path.read_bytes()):
+            found.add(rule["title"], locations=[(path.relative_to(source).as_posix(), 0)])
     return found
 
 
@@ -64,10 +70,10 @@ def _said(tree: ast.AST, name: str) -> Iterator[tuple[int, str]]:
         sentence = node.args[0] if node.args else None
         if isinstance(sentence, ast.Constant) and isinstance(sentence.value, str):
             yield node.lineno, sentence.value
+        elif called == "message" or isinstance(sentence, ast.JoinedStr):
+            raise ValueError(f'{name}:{node.lineno}: nobody can translate this; write message("… {{count}}", count=…)')
         reasons = [word.value for word in node.keywords if word.arg == "reason"]
-        if isinstance(sentence, ast.JoinedStr) or any(
-            isinstance(each, ast.Constant | ast.JoinedStr) for each in reasons
-        ):
+        if any(isinstance(each, ast.Constant | ast.JoinedStr) for each in reasons):
             raise ValueError(f'{name}:{node.lineno}: nobody can translate this; write message("… {{count}}", count=…)')
 
 

@@ -246,6 +246,39 @@ def test_a_damaged_recording_is_counted_named_and_ends_with_1(
     assert hunt("--json", "-q", tmp_path / "broken.evtx")[::2] == (Exit.PARTLY, "")
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "fin du fichier\u202f: blocs manquants\u202f: 1 sur les 3 annoncés par l’en-tête du fichier"),
+        ("nl", "einde van het bestand: ontbrekende blokken: 1 van de 3 die de kop van het bestand aankondigt"),
+        ("de", "Ende der Datei: fehlende Blöcke: 1 von 3, die der Kopf der Datei ankündigt"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_the_language(
+    hunt: Callable[..., Said], tmp_path: Path, night: Path, language: str, told: str, jobs: int
+) -> None:
+    (tmp_path / "broken.evtx").write_bytes(thirty()[:100_000])
+    code, _, err = hunt(night, tmp_path / "broken.evtx", "--lang", language, "--jobs", jobs)
+    assert code == Exit.PARTLY
+    assert f"{tmp_path / 'broken.evtx'}, {told}\n" in err
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "ligne 8\u202f: selon pySigma, «\u202fUnknown modifier 'nonsense'\u202f»"),
+        ("nl", "lijn 8: volgens pySigma: “Unknown modifier 'nonsense'”"),
+        ("de", "Zeile 8: laut pySigma: „Unknown modifier 'nonsense'“"),
+    ],
+)
+def test_why_a_rule_is_refused_is_told_in_the_language_also_from_the_cache(
+    hunt: Callable[..., Said], known: Path, night: Path, language: str, told: str
+) -> None:
+    (known / "bad.yml").write_text(CLEARED.replace("22222222", "99999999").replace("EventID", "EventID|nonsense"))
+    assert [told in hunt(night, "--lang", language)[2] for _ in range(2)] == [True, True]
+
+
 def test_a_refused_rule_is_named_and_ends_with_1(hunt: Callable[..., Said], known: Path, night: Path) -> None:
     (known / "bad.yml").write_text(CLEARED.replace("22222222", "99999999").replace("EventID", "EventID|nonsense"))
     code, out, err = hunt("--json", night)

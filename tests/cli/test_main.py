@@ -16,7 +16,7 @@ from beffroi import __version__
 from beffroi.cli import main as cli
 from beffroi.cli.options import Shared, shared_options
 from beffroi.core.errors import ConfigurationError, Exit, InputError
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, message
 
 Run = Callable[..., int]
 
@@ -133,11 +133,11 @@ def test_an_error_is_told_in_the_language_asked_for(
 
 def test_all_faults_stand_below_the_sentence(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     def act(_shared: Shared) -> None:
-        faults = [Fault("b.toml", "line 1", "unknown key"), Fault("b.toml", "line 4", "no number")]
+        faults = [Fault("b.toml", message("line {line}", line=line), message("no number")) for line in (1, 4)]
         raise ConfigurationError("2 mistakes in b.toml", faults=faults)
 
     assert run(act) == Exit.CONFIGURATION
-    assert capsys.readouterr().err.splitlines()[1:] == ["b.toml, line 1: unknown key", "b.toml, line 4: no number"]
+    assert capsys.readouterr().err.splitlines()[1:] == ["b.toml, line 1: no number", "b.toml, line 4: no number"]
 
 
 def test_a_refusal_of_the_system_names_the_file(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,11 +12,18 @@ import pytest
 
 from beffroi.cli.main import main
 from beffroi.core.errors import Exit
+from beffroi.core.wording import LANGUAGES
 from beffroi.rules.repository import PACK
 from tests.hunting.hunts import CLEARED, WHOAMI, event, failed, rules, whoami, write
 
 WHOAMI_ID, CLEARED_ID = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 GUESSED_ID = "44444444-4444-4444-8444-444444444444"
+CLEARED_TITLES = {
+    "fr": "Journal d’événements effacé",
+    "nl": "Gebeurtenislogboek gewist",
+    "de": "Ereignisprotokoll gelöscht",
+    "en": "Event log cleared",
+}
 Said = tuple[int, str, str]
 Run = Callable[..., Said]
 
@@ -90,6 +97,14 @@ def test_list_says_of_each_rule_what_it_is(run: Run, known: Path, data: Path) ->
     assert "%Servers%" in by_id["66666666-6666-4666-8666-666666666666"]["blind"]
 
 
+def test_the_rules_of_the_pack_have_a_title_in_every_language(run: Run, data: Path) -> None:
+    said = {language: run("list", "--data-dir", data, "--lang", language)[1] for language in LANGUAGES}
+    assert [title in said[language] for language, title in CLEARED_TITLES.items()] == [True] * 4
+    assert all(row["languages"] == list(LANGUAGES) for row in rows(run("list", "--json", "--data-dir", data)))
+    told = rows(run("list", "--json", "--data-dir", data, "--lang", "fr"))
+    assert CLEARED_TITLES["en"] in {row["title"] for row in told}
+
+
 def test_list_for_people_is_one_line_a_rule(run: Run, known: Path, data: Path) -> None:
     code, out, err = run("list", "--rules", known, "--data-dir", data)
     assert (code, out.count("\n"), err) == (Exit.DONE, 6, "")
@@ -102,6 +117,23 @@ def test_a_refused_rule_is_named_on_stderr_and_ends_with_1(run: Run, known: Path
     assert (code, out.count("\n")) == (Exit.PARTLY, 6)
     assert f"{known / 'bad.yml'}, line 2: not YAML" in err
     assert run("list", "--quiet", "--rules", known, "--data-dir", data)[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "Règle refusée\u202f: {path}, ligne 2\u202f: ce n’est pas du YAML (la clé 'id' s’y trouve deux fois)\n"),
+        ("nl", "Geweigerde regel: {path}, lijn 2: dit is geen YAML (de sleutel 'id' staat er twee keer)\n"),
+        ("de", "Abgelehnte Regel: {path}, Zeile 2: das ist kein YAML (der Schlüssel 'id' steht zweimal da)\n"),
+    ],
+)
+def test_a_refused_rule_is_told_in_the_language_also_from_the_cache(
+    run: Run, known: Path, data: Path, language: str, told: str
+) -> None:
+    (known / "bad.yml").write_text("id: 1\nid: 2\n")
+    for _ in range(2):
+        err = run("list", "--rules", known, "--data-dir", data, "--lang", language)[2]
+        assert err == told.format(path=known / "bad.yml")
 
 
 # --- test ----------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from beffroi.core.errors import BeffroiError, ConfigurationError, Exit, InputError, RuleError, StoreError
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, message
 
 
 def test_it_says_its_sentence_with_the_values_it_was_given() -> None:
@@ -23,7 +23,7 @@ def test_values_are_never_read_as_templates() -> None:
 
 
 def test_all_faults_of_one_input_come_together() -> None:
-    faults = [Fault("a.yml", "line 3", "no detection"), Fault("b.yml", "line 9", "no title")]
+    faults = [Fault(path, message("line 3"), message("no detection")) for path in ("a.yml", "b.yml")]
     assert RuleError("2 rules cannot be read", faults=iter(faults)).faults == tuple(faults)
 
 

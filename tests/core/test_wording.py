@@ -12,7 +12,7 @@ import pytest
 from babel.messages import Catalog
 
 from beffroi.core.model import message
-from beffroi.core.wording import LANGUAGES, LOCALE, number, spoken, words
+from beffroi.core.wording import LANGUAGES, LOCALE, number, printable, spoken, words
 
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
@@ -144,7 +144,25 @@ def test_a_forgotten_mo_is_found(tool: ModuleType, house: Path) -> None:
     assert faults(tool, house) == ["de: the .mo is not made from the .po"]
 
 
-@pytest.mark.parametrize("line", ['say(f"{count} copies")', 'InputError(path=path, reason="gone")', 'message(f"gone")'])
+def test_the_titles_of_the_pack_are_sentences_too(tool: ModuleType, house: Path) -> None:
+    rule = house / "rules" / "pack" / "watch" / "log.yml"
+    rule.parent.mkdir(parents=True)
+    rule.write_text("title: Log cleared\n---\ntitle: Log full\n")
+    rule.with_name("log.samples.yml").write_text("- title: nothing\n")
+    wrong = faults(tool, house)
+    assert sorted(wrong) == ["de: not in the catalogue: Log cleared", "de: not in the catalogue: Log full"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'say(f"{count} copies")',
+        'InputError(path=path, reason="gone")',
+        'message(f"gone")',
+        'message("gone" if one else "all gone")',
+        "message(sentence, count=3)",
+    ],
+)
 def test_a_sentence_nobody_could_translate_is_refused(line: str, tool: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "room.py").write_text(f"{line}\n")
     with pytest.raises(ValueError, match=r"room\.py:1: nobody can translate this"):
@@ -194,6 +212,25 @@ def test_a_message_is_said_with_the_messages_inside_it() -> None:
     assert words("fr")(advice) == "Activer l’audit «\u202fRegistre\u202f» dans le journal Sécurité"
     assert words("fr")("{advice}: {count} more rules", advice=advice, count=2).startswith(words("fr")(advice))
     assert words("en")(advice) == str(advice) == "turn on the audit of Registry in the Security log"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "la longueur dépasse 33\u202f554\u202f432 octets"),
+        ("nl", "ze is langer dan 33.554.432 bytes"),
+        ("de", "die Länge übersteigt 33.554.432 Bytes"),
+        ("en", "it is longer than 33,554,432 bytes"),
+    ],
+)
+def test_a_number_inside_a_message_is_written_as_the_language_writes_it(language: str, told: str) -> None:
+    assert words(language)(message("it is longer than {most:,} bytes", most=33_554_432)) == told
+
+
+def test_a_terminal_is_shown_no_sign_that_does_something() -> None:
+    french = words("fr")("refused: {fault}", fault="a.yml")
+    assert printable(french) == french == "Règle refusée\u202f: a.yml"
+    assert printable("a\x1b[2J\u202eb\u2028c\u00a0d\n") == "a�[2J�b�c\u00a0d�"
 
 
 def test_what_has_no_translation_stays_as_it_is() -> None:

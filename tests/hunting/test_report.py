@@ -114,6 +114,12 @@ def test_it_speaks_the_language_asked_for() -> None:
     assert shown(match(host=None), language="fr")[1] == words("fr")("machine not named") != "machine not named"
 
 
+def test_a_title_of_the_pack_is_said_in_the_language_and_any_other_stays() -> None:
+    rows = shown(match(rule="Event log cleared"), match(rule="Whoami run as SYSTEM"), language="fr")
+    assert any(row.endswith("Journal d’événements effacé") for row in rows)
+    assert any(row.endswith("Whoami run as SYSTEM") for row in rows)
+
+
 def test_more_matches_than_memory_holds_are_shown_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "SortedSpill", lambda: SortedSpill(in_memory=2_000))
     lines = [match(time=f"2026-11-23T02:14:{59 - second:02d}Z", rule=f"rule {second}") for second in range(60)]

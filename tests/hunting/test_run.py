@@ -333,7 +333,7 @@ def test_refused_rules_are_told_and_the_others_hunt(tmp_path: Path) -> None:
     matches, outcome = hunted([write(tmp_path / "a.json", [whoami()])], [known])
     assert len(matches) == 1
     [fault] = outcome.refused
-    assert (Path(fault.path).name, fault.place) == ("bad.yml", "line 8")
+    assert (Path(fault.path).name, str(fault.place)) == ("bad.yml", "line 8")
 
 
 def test_a_missing_path_stops_it_before_anything_is_read(tmp_path: Path, known: Path) -> None:

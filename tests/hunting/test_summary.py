@@ -1,6 +1,6 @@
 """What a hunt came to, in one line."""
 
-from beffroi.core.model import Fault
+from beffroi.core.model import WHOLE, Fault, message
 from beffroi.core.wording import words
 from beffroi.hunting import Outcome
 from beffroi.hunting.summary import closing, remarks
@@ -15,7 +15,7 @@ def outcome(**more: object) -> Outcome:
 
 def test_the_closing_line_tells_events_bad_parts_and_rules() -> None:
     said = closing(
-        outcome(faults=[Fault("a", "", "b")], faults_uncounted=2, refused=[Fault("r.yml", "line 3", "no")]),
+        outcome(faults=[Fault("a", WHOLE, message("b"))], faults_uncounted=2, refused=[Fault("r.yml", WHOLE, message("no"))]),
         12.34, words("en"), "en",
     )  # fmt: skip
     assert said == (
@@ -30,8 +30,8 @@ def test_it_names_what_had_no_log_source_and_what_was_forgotten_only_where_there
 
 def test_the_first_faults_are_told_and_the_rest_counted() -> None:
     told: list[str] = []
-    faults = [Fault(f"{number}.evtx", "chunk 1", "broken") for number in range(25)]
-    refused = [Fault(f"{number}.yml", "line 1", "{no}") for number in range(30)]
+    faults = [Fault(f"{number}.evtx", message("chunk 1"), message("broken")) for number in range(25)]
+    refused = [Fault(f"{number}.yml", message("line 1"), message("{no}")) for number in range(30)]
     remarks(outcome(faults=faults, faults_uncounted=7, refused=refused), told.append, words("en"))
     assert told[0] == "0.evtx, chunk 1: broken"
     assert told[20] == "… and 12 more unreadable parts"

@@ -35,10 +35,12 @@ AUTH = LogSource("linux", None, "auth")
 def loaded(*texts):
     found = _translated([(f"{place}.yml", text) for place, text in enumerate(texts)], {"Servers": ["a*", "b"]}, "f")
     for fault in found.refused:
-        assert fault.place == "" or fault.place.startswith("line "), fault
-        assert fault.what and len(fault.what) < 20_000 and "object at 0x" not in fault.what, fault
+        place, what = str(fault.place), str(fault.what)
+        assert place == "" or place.startswith("line "), fault
+        assert what and len(what) < 20_000 and "object at 0x" not in what, fault
     again = _restored(_kept(found), "f")
     assert again is not None and again.rules == found.rules and len(again.correlations) == len(found.correlations)
+    assert again.refused == found.refused
     return found
 
 

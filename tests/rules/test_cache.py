@@ -155,7 +155,10 @@ def test_a_whole_file_whose_content_is_none_of_ours_is_not_taken(known: Path, ke
     made = load([known], cache_folder=kept)
     for body in (b"", b"[]", b"{}", b'{"rules":[[1]],"correlations":[],"refused":[]}\n{}', b"\xff", b'{"rules":5}',
                  b'{"rules":[],"correlations":[1],"refused":[]}', b'{"rules":[],"correlations":[],"refused":[5]}',
-                 b'{"rules":[],"correlations":[{}],"refused":[]}'):  # fmt: skip
+                 b'{"rules":[],"correlations":[{}],"refused":[]}',
+                 b'{"rules":[],"correlations":[],"refused":[["a.yml","line 1","no rule"]]}',
+                 b'{"rules":[],"correlations":[],"refused":[["a.yml",["",{}],["no",[1]]]]}',
+                 b'{"rules":[],"correlations":[],"refused":[["a.yml",["",{}],["{x}",{"x":{}}]]]}'):  # fmt: skip
         cache.write(kept, made.fingerprint, body)
         assert plain(load([known], cache_folder=kept)) == plain(made)
 

@@ -144,14 +144,21 @@ def test_a_list_of_maps_and_keywords_is_looked_through_for_the_fault() -> None:
     assert faults(text)[0].startswith("line 8: ")
 
 
+def test_what_a_fault_quotes_of_a_rule_is_cut_short() -> None:
+    long = "y" * 1_000
+    [twice] = faults(f"{long}: 1\n{long}: 2\n")
+    [unknown] = faults(good().replace("message|contains", f"message|{long}"))
+    assert twice.startswith("line 2: not YAML: the key 'yyy")
+    assert max(len(twice), len(unknown)) < 500
+
+
 def test_of_two_rules_with_one_id_the_second_is_refused_and_named() -> None:
     found = list[Fault]()
     each = [*documents("a.yml", good().encode(), found), *documents("b.yml", good().encode(), found)]
     rules, _ = translated(each, {}, found)
     assert [rule.path for rule in rules] == ["a.yml"]
     [fault] = found
-    assert (fault.path, fault.place) == ("b.yml", "line 2")
-    assert fault.what == "the id 00000000-0000-4000-8000-000000000001 is taken by a.yml"
+    assert str(fault) == "b.yml, line 2: the id 00000000-0000-4000-8000-000000000001 is taken by a.yml"
 
 
 # --- hostile files ---------------------------------------------------------------------------------------------------
@@ -237,17 +244,17 @@ def test_a_pattern_that_is_refused_writes_nothing_to_stderr(tmp_path: Path) -> N
 
 def test_a_placeholder_file_gives_lists_of_texts() -> None:
     text = "Servers: [a, 5]\n'%Admins%': odette\nNobody:\n"
-    assert placeholders_from(text, "p.yml") == {"Servers": ["a", "5"], "Admins": ["odette"], "Nobody": []}
+    assert placeholders_from(text) == {"Servers": ["a", "5"], "Admins": ["odette"], "Nobody": []}
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- a\n", "p.yml is not a mapping"),
+        ("- a\n", "it is not a mapping"),
         ("a: [{b: c}]\n", "the values of a are not texts"),
         ("a: [1.5]\n", "not texts"),
     ],
 )
 def test_a_placeholder_file_of_another_shape_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        placeholders_from(text, "p.yml")
+        placeholders_from(text)

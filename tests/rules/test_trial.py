@@ -65,7 +65,7 @@ def test_a_new_set_whose_filter_silences_the_pack_fails(tmp_path: Path) -> None:
     )
     report = try_rules(rules(tmp_path / "new", evil=everything), zone=BRUSSELS, cache_folder=None)
     assert report.failed
-    assert all("instead of" in fault.what for fault in report.failed)
+    assert all("instead of" in str(fault.what) for fault in report.failed)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from beffroi.core.errors import InputError, StoreError, UsageError
-from beffroi.core.model import Fault
+from beffroi.core.model import WHOLE, Fault, message
 from beffroi.rules import update
 from beffroi.rules.archive import ArchiveLimits
 from beffroi.rules.switches import switch, switched_off, switches
@@ -51,11 +51,11 @@ def test_the_rules_are_tried_where_they_will_stay(take: Callable[..., Result], f
 
     def try_rules(rules: Path) -> Report:
         tried.append(rules)
-        return Report(loaded=1, refused=(Fault("b.yml", "line 3", "look-around"),), samples=4)
+        return Report(loaded=1, refused=(Fault("b.yml", WHOLE, message("look-around")),), samples=4)
 
     result = take(archive(tmp_path / "a.zip"), try_rules=try_rules)
     assert tried == [update.live(folder)]
-    assert result.report.refused[0].place == "line 3"
+    assert str(result.report.refused[0]) == "b.yml: look-around"
 
 
 def test_before_the_first_update_nothing_is_in_use(folder: Path) -> None:
@@ -97,8 +97,8 @@ def test_a_dry_run_tries_everything_and_changes_nothing(
 @pytest.mark.parametrize(
     ("report", "said"),
     [
-        (Report(loaded=0, refused=(Fault("a.yml", "line 1", "no rule"),)), "None of the rules"),
-        (Report(loaded=5, failed=(Fault("s.yml", "", "did not fire"),)), "fail on the stored samples"),
+        (Report(loaded=0, refused=(Fault("a.yml", WHOLE, message("no rule")),)), "None of the rules"),
+        (Report(loaded=5, failed=(Fault("s.yml", WHOLE, message("did not fire")),)), "fail on the stored samples"),
     ],
 )
 def test_rules_that_do_not_stand_the_trial_are_not_used(

@@ -16,7 +16,7 @@ import orjson
 from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
-from beffroi.core.model import LogSource, message
+from beffroi.core.model import LogSource, UnfitError, message
 from beffroi.core.wording import Words, spoken, words
 from beffroi.detect.ir import LEVELS
 from beffroi.detect.values import moment_of
@@ -240,8 +240,11 @@ def _placeholders(path: Path | None) -> Any:
     from beffroi.rules.parse import placeholders_from
 
     try:
-        return placeholders_from(path.read_text("utf-8"), str(path))
+        return placeholders_from(path.read_text("utf-8"))
     except OSError as error:
-        raise InputError(path=path, reason=message("cannot be read: {error}", error=error.strerror)) from None
-    except Exception as error:  # noqa: BLE001 - YAML's many errors, one sentence
-        raise InputError(path=path, reason=" ".join(str(error).split())) from None
+        reason = message("cannot be read: {error}", error=error.strerror or str(error))
+        raise InputError(path=path, reason=reason) from None
+    except UnicodeError:
+        raise InputError(path=path, reason=message("the file is not UTF-8 text")) from None
+    except UnfitError as error:
+        raise InputError(path=path, reason=error.what) from None

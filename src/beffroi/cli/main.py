@@ -87,10 +87,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _tell(error: BeffroiError, arguments: Sequence[str]) -> Exit:
     """Say it on stderr, in the language asked for: one sentence, then a line for each fault."""
-    from beffroi.core.wording import spoken, words
+    from beffroi.core.wording import printable, spoken, words
 
-    sentence = words(spoken(_language(arguments)))(error.template, **error.values)
-    print("\n".join([f"beffroi: {sentence}", *map(str, error.faults)]), file=sys.stderr)
+    say = words(spoken(_language(arguments)))
+    sentence = say(error.template, **error.values)
+    faults = [printable(say(fault.told)) for fault in error.faults]
+    print("\n".join([f"beffroi: {sentence}", *faults]), file=sys.stderr)
     return error.exit_code
 
 

@@ -56,7 +56,7 @@ def _told(shared: Shared, faults: Iterable[Fault]) -> Exit:
     if listed and not shared.quiet:
         say = words(spoken(shared.lang))
         for fault in listed:
-            click.echo(printable(say("refused: {fault}", fault=fault)), err=True)
+            click.echo(printable(say("refused: {fault}", fault=fault.told)), err=True)
     return Exit.PARTLY if listed else Exit.DONE
 
 
@@ -73,9 +73,8 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
     rows = list(_rows(found, off))
     say = words(spoken(shared.lang))
     kinds = {"rule": say("rule"), "correlation": say("correlation")}
-    _print(
-        shared, rows, (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {row['title']}" for row in rows)
-    )
+    lines = (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {say(row['title'])}" for row in rows)
+    _print(shared, rows, lines)
     return _told(shared, found.refused)
 
 
@@ -98,11 +97,15 @@ def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str
         "tags": list(rule.tags),
         "sources": [source for place, source in enumerate(sources) if source not in sources[:place]],
         "situation": Path(rule.path).parent.name if own else None,
-        "languages": [language for language in LANGUAGES if own and words(language)(rule.title) != rule.title],
+        "languages": [language for language in LANGUAGES if own and _has_title(rule.title, language)],
         "title": rule.title,
         "path": rule.path,
         "enabled": rule.id not in off,
     }
+
+
+def _has_title(title: str, language: str) -> bool:
+    return language == "en" or words(language)(title) != title
 
 
 def _switched_off(config: Config) -> frozenset[str]:
@@ -131,13 +134,13 @@ def test_rules(shared: Shared, paths: tuple[Path, ...], config: Path | None) -> 
     tried = [sample for path in paths or (PACK,) for sample in samples(path)]
     failed = Trial(found, ZoneInfo(settings.time_zone)).failures(tried)
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
-    rows = [{"path": fault.path, "sample": fault.place, "what": fault.what} for fault in failed]
+    rows = [{"path": fault.path, "sample": str(fault.place), "what": str(fault.what)} for fault in failed]
     summary = {"rules": len(found.rules) + len(found.correlations), "samples": len(tried), "failed": len(failed)}
     line = say(
         "{rules} rules, {samples} samples, {failed} failed",
         **{name: number(count, language) for name, count in summary.items()},
     )
-    _print(shared, [*rows, summary], [*map(str, failed), line])
+    _print(shared, [*rows, summary], [*(say(fault.told) for fault in failed), line])
     _told(shared, found.refused)
     return Exit.ERROR if failed or found.refused else Exit.DONE
 
@@ -184,7 +187,7 @@ def explain(
         else say("The rule does not fire.")
     )
     row = {"rule_id": found[0].id, "rule": found[0].title, "applies": said.applies, "fires": said.fires}
-    _print(shared, [row | {"condition": said.root.to_plain()}], [found[0].title, first, *lines(said.root, 1)])
+    _print(shared, [row | {"condition": said.root.to_plain()}], [say(found[0].title), first, *lines(said.root, 1)])
     return Exit.DONE
 
 
@@ -201,7 +204,7 @@ def _event(where: str) -> Event:
         try:
             fields = orjson.loads(sys.stdin.buffer.read(16 << 20))
         except ValueError as error:
-            raise InputError(path="stdin", reason=message("no JSON: {error}", error=error)) from None
+            raise InputError(path="stdin", reason=message("no JSON: {error}", error=str(error))) from None
         if not isinstance(fields, dict):
             raise InputError(path="stdin", reason=message("it holds no JSON object"))
         return 1, fields, None
@@ -265,7 +268,7 @@ def coverage(
     _print(shared, rows, text)
     if not shared.quiet:
         for fault in faults:
-            click.echo(printable(str(fault)), err=True)
+            click.echo(printable(say(fault.told)), err=True)
     return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
 
 

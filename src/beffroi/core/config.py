@@ -10,14 +10,14 @@ import os
 import pwd
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from beffroi.core.errors import ConfigurationError
-from beffroi.core.model import Fault, Message, message
+from beffroi.core.model import Fault, Message, UnfitError, message
 
 SYSTEM_FILE: Final = Path("/etc/beffroi/beffroi.toml")
 LIMIT: Final = 1 << 20
@@ -34,23 +34,23 @@ class Setting(NamedTuple):
 
 
 def _folder(value: Any) -> Path:
-    """An absolute folder; `~` is the home of whoever runs Beffroi. Raises ValueError with a reason."""
+    """An absolute folder; `~` is the home of whoever runs Beffroi. Raises UnfitError."""
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError('a folder is expected, in quotes ("/srv/beffroi")')
+        raise UnfitError(message('a folder is expected, in quotes ("/srv/beffroi")'))
     folder = Path(value).expanduser()
     if not folder.is_absolute():
-        raise ValueError(f'"{value}" is not a whole path: it must start with / or ~/')
+        raise UnfitError(message('"{path}" is not a whole path: it must start with / or ~/', path=value))
     return folder
 
 
 def _zone(value: Any) -> str:
-    """A time zone of the IANA database. Raises ValueError with a reason."""
+    """A time zone of the IANA database. Raises UnfitError."""
     if not isinstance(value, str):
-        raise ValueError('a time zone is expected, in quotes ("Europe/Brussels")')
+        raise UnfitError(message('a time zone is expected, in quotes ("Europe/Brussels")'))
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f'this machine knows no time zone "{value}"') from error
+        raise UnfitError(message('this machine knows no time zone "{zone}"', zone=value)) from error
     return value
 
 
@@ -164,20 +164,26 @@ def _read(path: Path) -> dict[str, Any]:
     faults: list[Fault] = []
     known = {setting.name: setting for setting in SETTINGS}
     for name, value in _flat(document, {setting.name.rpartition(".")[0] for setting in SETTINGS}):
-        place = f"line {_line_of(text, name)}"
+        place = message("line {line}", line=_line_of(text, name))
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            faults.append(
-                Fault(str(path), place, f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
-            )
+            faults.append(Fault(str(path), place, _unknown(name, known)))
             continue
         try:
             values[name] = known[name].read(value)
+        except UnfitError as error:
+            faults.append(Fault(str(path), place, message("{name}: {error}", name=name, error=error.what)))
         except (ValueError, RuntimeError) as error:  # RuntimeError: "~somebody" of a machine that has no such person
-            faults.append(Fault(str(path), place, f"{name}: {error}"))
+            faults.append(Fault(str(path), place, message("{name}: {error}", name=name, error=str(error))))
     if faults:
         raise ConfigurationError("The configuration file {path} is wrong", path=path, faults=faults)
     return values
+
+
+def _unknown(name: str, known: Iterable[str]) -> Message:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return message("there is no setting {name}; did you mean {near}?", name=name, near=near[0])
+    return message("there is no setting {name}", name=name)
 
 
 def _toml_fault(error: Exception) -> tuple[str | Message, int]:

@@ -6,9 +6,11 @@ is spoken where nobody says which language to take.
 
 import gettext
 import os
+import string
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from beffroi.core.model import Message
 
@@ -27,21 +29,33 @@ def spoken(asked: str | None, env: Mapping[str, str] = os.environ) -> str:
     return LANGUAGES[0]
 
 
+class _Places(string.Formatter):
+    """Fills the places of a sentence; a number whose place is written `{count:,}` is written as the language writes it."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        written = super().format_field(value, format_spec)
+        return _punctuated(written, self._language) if format_spec == "," else written
+
+
 @lru_cache(maxsize=8)
 def words(language: str) -> Words:
     """The function that says a sentence in a language of LANGUAGES. A sentence that has no translation stays English."""
     catalogue: gettext.NullTranslations = gettext.NullTranslations()
     if language != "en":
         catalogue = gettext.translation("beffroi", LOCALE, [language], fallback=True)
+    places = _Places(language)
 
-    def say(sentence: str | Message, **values: object) -> str:
+    def say(sentence: str | Message, /, **values: object) -> str:
         if isinstance(sentence, Message):
             return say(sentence.sentence, **dict(sentence.values))
         told = sentence and catalogue.gettext(sentence)  # gettext's own header stands under ""
         if not values:
             return told
-        return told.format_map(
-            {name: say(value) if isinstance(value, Message) else value for name, value in values.items()}
+        return places.vformat(
+            told, (), {name: say(value) if isinstance(value, Message) else value for name, value in values.items()}
         )
 
     return say
@@ -49,7 +63,11 @@ def words(language: str) -> Words:
 
 def number(value: float, language: str, digits: int = 0) -> str:
     """A number as the language writes it: 1 204 331 in French, 1.204.331 in German and Dutch, 1,204,331 in English."""
-    plain = f"{value:,.{digits}f}"
+    return _punctuated(f"{value:,.{digits}f}", language)
+
+
+def _punctuated(plain: str, language: str) -> str:
+    """A number as English writes it, with the signs that the language puts between its digits."""
     if language == "en":
         return plain
     thousands, point = ("\u202f", ",") if language == "fr" else (".", ",")
@@ -57,5 +75,8 @@ def number(value: float, language: str, digits: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+    """A text that moves no cursor, colours nothing and turns no line around: what an attacker wrote reaches a terminal here.
+    The spaces that do not break a line stay, though Python prints no space but the plain one: French is full of them."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\u202f\u00a0" else "�" for char in text)

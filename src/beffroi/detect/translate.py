@@ -40,7 +40,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from beffroi.core.model import LogSource
+from beffroi.core.model import LogSource, Message, UnfitError, message
 from beffroi.detect.ir import Expr, Rule, all_of, any_of, event_numbers, fields_of, negated
 from beffroi.detect.witness import gate
 
@@ -53,11 +53,20 @@ _OPERATORS = {
     CompareOperators.GTE: "gte",
 }
 
+_NO_KEYWORDS: dict[type, Message] = {
+    SigmaNull: message("a keyword cannot be null"),
+    SigmaTimestampPart: message("a part of a time must belong to a field"),
+    SigmaCIDRExpression: message("a network must belong to a field"),
+    SigmaCompareExpression: message("a comparison must belong to a field"),
+    SigmaFieldReference: message("a reference to a field must belong to a field"),
+}
+"""Values that can only be looked for in a field."""
+
 MANY, ONE = 1, 2
 MOST_EXPANSIONS = 5_000
 
 
-class UntranslatableError(ValueError):
+class UntranslatableError(UnfitError):
     """A rule that cannot be evaluated, with the reason; the caller knows file and line."""
 
 
@@ -112,7 +121,7 @@ def _base64_offset(self: Any, val: SigmaString) -> SigmaExpansion:
 
 def _no_wildcards(val: SigmaString) -> None:
     if val.contains_special():
-        raise UntranslatableError("base64 of a text with wildcards has no meaning")
+        raise UntranslatableError(message("base64 of a text with wildcards has no meaning"))
 
 
 _wide = _modifier("Utf16LE", sigma_modifiers.SigmaWideModifier, _encode_wide("utf-16-le"))
@@ -149,7 +158,8 @@ def translate(rule: SigmaRule, *, rule_id: str, path: str, placeholders: Placeho
     try:
         condition_json = orjson.dumps(gated.condition)
     except TypeError:
-        raise UntranslatableError("it holds a number of more than 64 bits or a letter outside Unicode") from None
+        what = message("it holds a number of more than 64 bits or a letter outside Unicode")
+        raise UntranslatableError(what) from None
     return Rule(
         id=rule_id,
         title=rule.title or rule_id,
@@ -185,42 +195,34 @@ class _Conditions:
             return self._value(node.field, node.value)
         if isinstance(node, ConditionValueExpression):
             return self._value(None, node.value)
-        raise UntranslatableError(f"a condition of the kind {type(node).__name__} is not understood")
+        raise UntranslatableError(message("a condition of the kind {kind} is not understood", kind=type(node).__name__))
 
     def _value(self, field: str | None, value: Any) -> Expr:
+        if field is None and type(value) in _NO_KEYWORDS:
+            raise UntranslatableError(_NO_KEYWORDS[type(value)])
         if isinstance(value, SigmaExpansion):
             return any_of([self._value(field, each) for each in value.values])
         if isinstance(value, SigmaString):
             return any_of([self._text(field, each) for each in self._expanded(value)])
         if isinstance(value, SigmaNull):
-            if field is None:
-                raise UntranslatableError("a keyword cannot be null")
             return ["none", field]
         if isinstance(value, SigmaBool):
             return _literal(field, "true" if value.boolean else "false")
         if isinstance(value, SigmaTimestampPart):
-            return self._bound(field, "a part of a time") or [
-                "time", field, value.timestamp_part.name.lower(), "eq", value.number,
-            ]  # fmt: skip
+            return ["time", field, value.timestamp_part.name.lower(), "eq", value.number]
         if isinstance(value, SigmaNumber):
             return _literal(field, str(value.number))
         if isinstance(value, SigmaRegularExpression):
             return any_of([self._regex(field, value, each) for each in self._expanded(value.regexp, literal=True)])
         if isinstance(value, SigmaCIDRExpression):
-            return self._bound(field, "a network") or ["cidr", field, [str(value.network)]]
+            return ["cidr", field, [str(value.network)]]
         if isinstance(value, SigmaCompareExpression):
-            return self._bound(field, "a comparison") or self._compare(field, value)
+            return self._compare(field, value)
         if isinstance(value, SigmaExists):
             return ["exists", field, bool(value)]
         if isinstance(value, SigmaFieldReference):
-            return self._bound(field, "a field reference") or self._reference(field, value)
-        raise UntranslatableError(f"a value of the kind {type(value).__name__} is not understood")
-
-    @staticmethod
-    def _bound(field: str | None, what: str) -> Expr:
-        if field is None:
-            raise UntranslatableError(f"{what} must belong to a field")
-        return False
+            return self._reference(field, value)
+        raise UntranslatableError(message("a value of the kind {kind} is not understood", kind=type(value).__name__))
 
     @staticmethod
     def _compare(field: str | None, value: SigmaCompareExpression) -> Expr:
@@ -249,7 +251,8 @@ class _Conditions:
             else:
                 choices.append([[part]])
         if prod(map(len, choices)) > MOST_EXPANSIONS:
-            raise UntranslatableError(f"its placeholders stand for more than {MOST_EXPANSIONS} texts together")
+            what = message("its placeholders stand for more than {most} texts together", most=MOST_EXPANSIONS)
+            raise UntranslatableError(what)
         for chosen in product(*choices):
             expanded = type(value)()
             expanded.s = [part for parts in chosen for part in parts]
@@ -264,7 +267,10 @@ class _Conditions:
         try:
             re2.compile(pattern, options)
         except re2.error as error:
-            raise UntranslatableError(f"the regular expression {text} is not accepted by RE2: {error}") from None
+            what = message(
+                "the regular expression {pattern} is not accepted by RE2: {error}", pattern=str(text), error=str(error)
+            )
+            raise UntranslatableError(what) from None
         return ["re", field, pattern]
 
     @staticmethod

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from beffroi.core.errors import InputError
-from beffroi.core.model import Fault
+from beffroi.core.model import WHOLE, Fault, message
 from beffroi.hunting.request import Outcome
 from beffroi.hunting.tasks import Task
 from beffroi.hunting.worker import Sink, Worker
@@ -39,8 +39,8 @@ def read_task(worker: Worker, task: Task, sink: Sink) -> Done:
                 for recording in recordings([path], faults=faults):
                     opened.append(recording)
                     yield recording
-            except InputError as error:  # it was there when the hunt began
-                faults.append(Fault(shown(path), "", str(error.values["reason"])))
+            except InputError:  # it was there when the hunt began
+                faults.append(Fault(shown(path), WHOLE, message("there is no such file or folder")))
 
     tally = worker.run(each(), sink)
     for recording in opened:

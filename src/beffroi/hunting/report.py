@@ -58,9 +58,10 @@ class Report:
 
     def _match(self, match: dict[str, Any]) -> Iterator[Text]:
         level = self._say(match["level"])
+        title = self._say(match["rule"])  # the pack's are in the catalogue; any other stays as its author wrote it
         row = Text.assemble(
             "    ", (f"{(match['time'] or self._say('without time')).replace('T', ' ')[:19]:<19}", "dim"), "  ",
-            (f" {level} ", STYLES[match["level"]]), "  ", printable(match["rule"]),
+            (f" {level} ", STYLES[match["level"]]), "  ", printable(title),
         )  # fmt: skip
         yield row
         yield Text("      " + "  ".join(map(printable, _evidence(match))), style="dim")

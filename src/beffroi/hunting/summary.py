@@ -35,11 +35,11 @@ def closing(outcome: Outcome, seconds: float, say: Words, language: str) -> str:
 def remarks(outcome: Outcome, show: Callable[[str], None], say: Words, most: int = 20) -> None:
     """What could not be read and which rules were refused, a line each, the first of many."""
     for fault in list(outcome.faults)[:most]:
-        show(printable(str(fault)))
+        show(printable(say(fault.told)))
     hidden = len(outcome.faults) - most
     if max(hidden, 0) + outcome.faults_uncounted > 0:
         show(say("… and {count} more unreadable parts", count=max(hidden, 0) + outcome.faults_uncounted))
     for fault in list(outcome.refused)[:most]:
-        show(printable(say("refused: {fault}", fault=fault)))
+        show(printable(say("refused: {fault}", fault=fault.told)))
     if len(outcome.refused) > most:
         show(say("… and {count} more refused rules", count=len(outcome.refused) - most))

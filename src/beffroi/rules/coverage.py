@@ -118,7 +118,7 @@ def _no_windows_log(rule: Rule) -> Blind:
     return Blind(
         rule,
         "no source of this kind sends events",
-        (message("connect a source of the kind {source}", source=rule.logsource),),
+        (message("connect a source of the kind {source}", source=str(rule.logsource)),),
     )
 
 

@@ -20,8 +20,7 @@ from sigma.rule import SigmaRule
 from sigma.rule.base import check_alias_expansion
 from sigma.rule.detection import SigmaDetectionItem
 
-from beffroi.core.model import Fault
-from beffroi.detect.correlation import Unevaluable
+from beffroi.core.model import WHOLE, Fault, Message, UnfitError, message
 from beffroi.detect.correlation.translate import CorrelationDocument
 from beffroi.detect.ir import Rule
 from beffroi.detect.translate import Placeholders, UntranslatableError, check_item, translate
@@ -31,6 +30,7 @@ MOST_DOCUMENTS = 200
 DEEPEST = 40
 LONGEST_NUMBER = 300  # characters: PyYAML's arithmetic is quadratic in them
 MOST_TOLD = 20  # things wrong with one rule
+LONGEST_TOLD = 400  # characters of what is quoted of it
 
 _SURELY_SHALLOW = 500  # brackets in a file, or characters in a line, below which no C stack overflows
 
@@ -47,6 +47,14 @@ class Document(NamedTuple):
     id: str
 
 
+class _UnwantedError(yaml.constructor.ConstructorError):
+    """What YAML allows and a rule may not hold, with the sentence for people."""
+
+    def __init__(self, what: Message, mark: yaml.Mark) -> None:
+        super().__init__(None, None, str(what), mark)
+        self.what = what
+
+
 class _Loader(yaml.CSafeLoader):
     """YAML's safe loader that refuses a mapping with the same key twice, merges and numbers longer than anybody's."""
 
@@ -54,19 +62,18 @@ class _Loader(yaml.CSafeLoader):
         seen: set[Any] = set()
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":  # merged again and again, a few lines become gigabytes
-                what = "the merge key << is not part of YAML 1.2: write the keys out"
-                raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+                what = message("the merge key << is not part of YAML 1.2: write the keys out")
+                raise _UnwantedError(what, key.start_mark)
             if isinstance(key, yaml.ScalarNode):
                 if (key.tag, key.value) in seen:
-                    what = f"the key {key.value!r} stands twice"
-                    raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+                    raise _UnwantedError(message("the key {key} stands twice", key=repr(key.value)), key.start_mark)
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep=deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
         if len(node.value) > LONGEST_NUMBER:
-            what = f"a number of more than {LONGEST_NUMBER} characters"
-            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+            what = message("a number of more than {most} characters", most=LONGEST_NUMBER)
+            raise _UnwantedError(what, node.start_mark)
         return self.construct_yaml_float(node) if node.tag.endswith("float") else self.construct_yaml_int(node)
 
 
@@ -125,11 +132,11 @@ def _too_deep(node: Any) -> bool:
 def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]:
     """The rules of one file; what is none is named in `faults`, all faults of a document together."""
     if len(text) > LARGEST_FILE:
-        faults.append(Fault(path, "", f"larger than {LARGEST_FILE >> 20} MiB: no rule is"))
+        faults.append(Fault(path, WHOLE, message("larger than {most} MiB: no rule is", most=LARGEST_FILE >> 20)))
         return
     too_deep = _overflowing(text)
     if too_deep is not None:
-        faults.append(Fault(path, f"line {too_deep}", f"nested more than {DEEPEST} deep"))
+        faults.append(Fault(path, _line(too_deep), message("nested more than {most} deep", most=DEEPEST)))
         return
     try:
         parsed = list(yaml.load_all(text, Loader=_Loader))
@@ -137,18 +144,19 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
             check_alias_expansion(body)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}" if mark else ""
-        faults.append(Fault(path, place, f"not YAML: {error.problem or error.context}"))
+        reason = _sentence(error) if isinstance(error, _UnwantedError) else error.problem or error.context or ""
+        faults.append(Fault(path, _line(mark.line + 1) if mark else WHOLE, message("not YAML: {error}", error=reason)))
         return
     except yaml.reader.ReaderError as error:
         line = text.count(b"\n", 0, error.position) + 1
-        faults.append(Fault(path, f"line {line}", f"not YAML: {error.reason}"))
+        faults.append(Fault(path, _line(line), message("not YAML: {error}", error=error.reason)))
         return
     except Exception as error:  # noqa: BLE001 - PyYAML raises what Python's own arithmetic and calendar raise
-        faults.append(Fault(path, "line 1", f"not YAML: {_sentence(error)}"))
+        faults.append(Fault(path, _line(1), message("not YAML: {error}", error=_sentence(error))))
         return
     if len(parsed) > MOST_DOCUMENTS:
-        faults.append(Fault(path, "", f"{len(parsed)} documents: more than {MOST_DOCUMENTS} in one file"))
+        what = message("{count} documents: more than {most} in one file", count=len(parsed), most=MOST_DOCUMENTS)
+        faults.append(Fault(path, WHOLE, what))
         return
     for index, body in enumerate(parsed):
         if body is not None:
@@ -158,8 +166,11 @@ def documents(path: str, text: bytes, faults: list[Fault]) -> Iterator[Document]
 
 
 def _document(path: str, index: int, text: bytes, body: Any, faults: list[Fault]) -> Document | None:
-    if not isinstance(body, dict) or _too_deep(body):
-        what = f"nested more than {DEEPEST} deep" if isinstance(body, dict) else "not a mapping of names to values"
+    if not isinstance(body, dict):
+        faults.append(Fault(path, _Places(text, index).line(), message("not a mapping of names to values")))
+        return None
+    if _too_deep(body):
+        what = message("nested more than {most} deep", most=DEEPEST)
         faults.append(Fault(path, _Places(text, index).line(), what))
         return None
     misshapen = _misshapen(body)
@@ -182,24 +193,24 @@ def _document(path: str, index: int, text: bytes, body: Any, faults: list[Fault]
     return Document(path, index, text, rule, str(rule.id) if rule.id else _made_id(text, index))
 
 
-def _misshapen(body: dict[Any, Any]) -> tuple[str, str] | None:
+def _misshapen(body: dict[Any, Any]) -> tuple[str, Message] | None:
     """(key, sentence) where a document is so unlike a rule that pySigma would stumble instead of saying so."""
     if "action" in body:
-        return "action", "`action` (global, reset, repeat) is Sigma before version 2: write each rule whole"
+        return "action", message("`action` (global, reset, repeat) is Sigma before version 2: write each rule whole")
     parts = [name for name in ("detection", "correlation", "filter") if name in body]
     if not parts:
-        return "", "neither a detection, nor a correlation, nor a filter"
+        return "", message("neither a detection, nor a correlation, nor a filter")
     for name in parts:
         if not isinstance(body[name], dict):
-            return name, f"`{name}` is not a mapping of names to values"
+            return name, message("`{name}` is not a mapping of names to values", name=name)
     names = body.get("correlation", {}).get("group-by", [])
     if isinstance(names, list) and not all(isinstance(name, str) for name in names):
-        return "group-by", "`group-by` is not a list of the names of fields"
+        return "group-by", message("`group-by` is not a list of the names of fields")
     if not isinstance(body.get("id", ""), str | None):
-        return "id", "the id is not a text: it must be a UUID"
+        return "id", message("the id is not a text: it must be a UUID")
     condition = body.get("detection", {}).get("condition", "")
     if not all(isinstance(each, str) for each in (condition if isinstance(condition, list) else [condition])):
-        return "condition", "the condition is not a text"
+        return "condition", message("the condition is not a text")
     return None
 
 
@@ -222,7 +233,8 @@ def translated(
             continue
         if document.id in owner:
             where = _Places(document.text, document.place).line("id")
-            faults.append(Fault(document.path, where, f"the id {document.id} is taken by {owner[document.id]}"))
+            what = message("the id {id} is taken by {path}", id=document.id, path=owner[document.id])
+            faults.append(Fault(document.path, where, what))
             continue
         owner[document.id] = document.path
         if isinstance(document.rule, SigmaCorrelationRule):
@@ -248,15 +260,30 @@ def refused(document: Document, error: Exception) -> Fault:
 _OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception) -> Message:
+    if isinstance(error, UnfitError | _UnwantedError):
+        return _short(error.what)
+    if isinstance(error.__cause__, UnfitError):  # in pySigma's clothes
+        return _short(error.__cause__.what)
     if isinstance(error, RecursionError):
-        return "nested too deeply"
-    text = " ".join(str(error.args[0] if error.args else type(error).__name__).split())
-    text = _OBJECT.sub(r"\1", text)[:400]
-    return text if isinstance(error, _WELL_SAID) else f"not built as Sigma's rules are ({text})"
+        return message("nested too deeply")
+    text = _short_text(str(error.args[0] if error.args else type(error).__name__))
+    if isinstance(error, _WELL_SAID):
+        return message("{error}", error=text)  # the other languages say whose English it is
+    return message("not built as Sigma's rules are ({error})", error=text)
 
 
-_WELL_SAID = (SigmaError, UntranslatableError, Unevaluable, yaml.YAMLError, UnicodeError, ValueError)
+def _short(what: Message) -> Message:
+    """The message with what it quotes cut short: a stranger wrote it."""
+    values = ((name, _short_text(value) if isinstance(value, str) else value) for name, value in what.values)
+    return what._replace(values=tuple(values))
+
+
+def _short_text(text: str) -> str:
+    return _OBJECT.sub(r"\1", " ".join(text.split()))[:LONGEST_TOLD]
+
+
+_WELL_SAID = (SigmaError, yaml.YAMLError, UnicodeError, ValueError)
 """What speaks of the rule; anything else is pySigma stumbling over it."""
 
 
@@ -269,12 +296,13 @@ def _fault(path: str, text: bytes, index: int, errors: list[Exception]) -> Fault
         sentence = _sentence(error)
         if sentence not in known and (isinstance(error, _WELL_SAID) or not told):
             told.append((places.number(error), sentence))
-    told = sorted(dict.fromkeys(told))
-    first, *others = told[:MOST_TOLD]
-    words = [first[1], *(f"line {line}: {sentence}" for line, sentence in others)]
+    told = sorted(dict.fromkeys(told), key=lambda each: (each[0], str(each[1])))
+    (first, what), *others = told[:MOST_TOLD]
+    for line, other in others:
+        what = message("{told}; {place}: {what}", told=what, place=_line(line), what=other)
     if len(told) > MOST_TOLD:
-        words.append(f"and {len(told) - MOST_TOLD} more")
-    return Fault(path, f"line {first[0]}", "; ".join(words))
+        what = message("{told}; and {count} more", told=what, count=len(told) - MOST_TOLD)
+    return Fault(path, _line(first), what)
 
 
 # --- finding the line ---------------------------------------------------------------------------------------------
@@ -292,6 +320,10 @@ _KEYS = {
 }  # fmt: skip
 
 
+def _line(number: int) -> Message:
+    return message("line {line}", line=number)
+
+
 class _Places:
     """Where things stand in one document; made only when something is wrong with it."""
 
@@ -302,9 +334,9 @@ class _Places:
             nodes = []
         self._root: yaml.Node | None = nodes[index] if index < len(nodes) else None
 
-    def line(self, key: str | None = None) -> str:
-        """The line ("line N") of the first key of that name, else of the document's start."""
-        return f"line {self._number(key)}"
+    def line(self, key: str | None = None) -> Message:
+        """The place ("line N") of the first key of that name, else of the document's start."""
+        return _line(self._number(key))
 
     def number(self, error: Exception) -> int:
         """The line (from 1) of the key that an error is about."""
@@ -320,7 +352,7 @@ class _Places:
             found = _key(self._root, "detection")
         return int((found or self._root).start_mark.line) + 1
 
-    def faulty_items(self) -> Iterator[tuple[int, str]]:
+    def faulty_items(self) -> Iterator[tuple[int, Message]]:
         """(line, sentence) of each detection item that cannot be built or translated even on its own."""
         if not isinstance(self._root, yaml.MappingNode):
             return
@@ -345,7 +377,7 @@ def _key(node: yaml.Node, name: str) -> yaml.Node | None:
     return None
 
 
-def _faulty_parts(node: yaml.Node) -> Iterator[tuple[int, str]]:
+def _faulty_parts(node: yaml.Node) -> Iterator[tuple[int, Message]]:
     if isinstance(node, yaml.SequenceNode):
         for part in node.value:
             yield from _faulty_parts(part)
@@ -354,7 +386,7 @@ def _faulty_parts(node: yaml.Node) -> Iterator[tuple[int, str]]:
     for key, value in node.value:
         line = int(key.start_mark.line) + 1
         if key.tag != "tag:yaml.org,2002:str":
-            yield line, f"the name of a field must be a text: put {key.value} in quotes"
+            yield line, message("the name of a field must be a text: put {name} in quotes", name=str(key.value))
             continue
         try:
             plain: Any = _Loader(yaml.serialize(value, Dumper=yaml.CSafeDumper)).get_single_data()
@@ -363,15 +395,18 @@ def _faulty_parts(node: yaml.Node) -> Iterator[tuple[int, str]]:
             yield line, _sentence(error)
 
 
-def placeholders_from(text: str, path: str) -> Mapping[str, list[str]]:
-    """A placeholder file: YAML of names to a text or a list of texts. Raises ValueError with a sentence."""
-    body = yaml.safe_load(text)
+def placeholders_from(text: str) -> Mapping[str, list[str]]:
+    """A placeholder file: YAML of names to a text or a list of texts. Raises UnfitError."""
+    try:
+        body = yaml.safe_load(text)
+    except Exception as error:  # noqa: BLE001 - see documents
+        raise UnfitError(message("not YAML: {error}", error=" ".join(str(error).split()))) from None
     if not isinstance(body, dict):
-        raise ValueError(f"{path} is not a mapping of names to lists of values")
+        raise UnfitError(message("it is not a mapping of names to lists of values"))
     lists: dict[str, list[str]] = {}
     for name, values in body.items():
         listed = values if isinstance(values, list) else [] if values is None else [values]
         if not all(isinstance(value, str | int) for value in listed):
-            raise ValueError(f"{path}: the values of {name} are not texts")
+            raise UnfitError(message("the values of {name} are not texts", name=str(name)))
         lists[str(name).strip("%")] = [str(value) for value in listed]
     return lists

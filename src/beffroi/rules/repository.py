@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PACK = Path(__file__).parent / "pack"
 """Beffroi's own rules."""
 
-TRANSLATION = "16"  # counts up whenever the same text translates otherwise
+TRANSLATION = "17"  # counts up whenever the same text translates otherwise
 
 _SUFFIXES = (".yml", ".yaml")
 
@@ -71,7 +71,8 @@ def _read(paths: Iterable[Path]) -> list[tuple[str, bytes]]:
                 found.setdefault(os.path.realpath(path), path.read_bytes())
         except OSError as error:
             raise InputError(
-                path=error.filename or path, reason=message("cannot be read: {error}", error=error.strerror)
+                path=error.filename or path,
+                reason=message("cannot be read: {error}", error=error.strerror or str(error)),
             ) from None
         if len(found) == before and not any(name.startswith(os.path.realpath(path)) for name in found):
             raise InputError(path=path, reason=message("no rule file (*.yml) lies there"))
@@ -129,7 +130,7 @@ def _translated(texts: list[tuple[str, bytes]], placeholders: Mapping[str, Seque
     ready, failed = arrange(made)
     good = {rule.id for rule in rules} | {correlation.id for correlation in ready}
     while resting := [each for each in ready if not good.issuperset(each.rules)]:
-        failed += [(each, Unevaluable("it rests on a rule that was refused")) for each in resting]
+        failed += [(each, Unevaluable(message("it rests on a rule that was refused"))) for each in resting]
         ready = [each for each in ready if each not in resting]
         good -= {each.id for each in resting}
     documents_by_id = {document.id: document for document, _ in described}
@@ -143,7 +144,7 @@ def _kept(made: RuleSet) -> bytes:
     index = {
         "rules": [rule.to_plain() for rule in made.rules],
         "correlations": [correlation.to_plain() for correlation in made.correlations],
-        "refused": [list(fault) for fault in made.refused],
+        "refused": [fault.to_plain() for fault in made.refused],
     }
     return b"\n".join([orjson.dumps(index), *(rule.condition_json for rule in made.rules)])
 
@@ -155,7 +156,7 @@ def _restored(kept: bytes, fingerprint: str) -> RuleSet | None:
         return RuleSet(
             tuple([Rule.from_plain(*pair) for pair in zip(index["rules"], conditions, strict=True)]),
             _correlations(index["correlations"]),
-            tuple(Fault(*fault) for fault in index["refused"]),
+            tuple(Fault.from_plain(fault) for fault in index["refused"]),
             fingerprint,
         )
     except (KeyError, TypeError, ValueError):

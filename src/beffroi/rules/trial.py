@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from pathlib import Path
 
-from beffroi.core.model import Event, Fault, Fields
+from beffroi.core.model import Event, Fault, Fields, Message, message
 from beffroi.detect.correlation import BaseMatch, Correlator, in_order
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
@@ -44,10 +44,14 @@ class Trial:
     def failures(self, tried: Iterable[Sample]) -> list[Fault]:
         """The samples on which their rule fires more or less often than it should."""
         return [
-            Fault(str(sample.path), sample.name, f"fires {count} times instead of {sample.matches}")
+            Fault(str(sample.path), message("{sample}", sample=sample.name), _missed(sample, count))
             for sample in tried
             if (count := self.count(sample)) != sample.matches
         ]
+
+
+def _missed(sample: Sample, count: int) -> Message:
+    return message("fires {count} times instead of {expected}", count=count, expected=sample.matches)
 
 
 def _texts(fields: Fields) -> Mapping[str, str | tuple[str, ...] | None]:

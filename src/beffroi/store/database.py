@@ -105,7 +105,7 @@ class Store:
             except CommandError as error:
                 raise StoreError(
                     path=self.data_dir / FILE,
-                    reason=message("it was made by a newer Beffroi (its tables are at {found})", found=found),
+                    reason=message("it was made by a newer Beffroi (its tables are at {found})", found=str(found)),
                 ) from error
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, message
 from beffroi.store import tables
 
 GENESIS: Final = "0" * 64
@@ -132,23 +132,27 @@ def verify(connection: Connection, *, heads: Mapping[int, str] | None = None) ->
     before, count = GENESIS, 0
     for row in connection.execute(select(tables.ledger).order_by(tables.ledger.c.seq)):
         count += 1
-        place = f"entry {row.seq}"
+        place = message("entry {number}", number=row.seq)
         if row.seq != count:
-            faults.append(Fault("ledger", place, f"entry {count} should stand here: entries are missing"))
+            what = message("entry {number} should stand here: entries are missing", number=count)
+            faults.append(Fault("ledger", place, what))
             count = row.seq
         if _hash(row.body) != row.hash:
-            faults.append(Fault("ledger", place, "its text does not fit its hash: it was changed"))
+            faults.append(Fault("ledger", place, message("its text does not fit its hash: it was changed")))
         stated = _stated(row.body)
         if stated.get("seq") != row.seq or stated.get("before") != before:
-            faults.append(Fault("ledger", place, "it does not follow the entry before it"))
+            faults.append(Fault("ledger", place, message("it does not follow the entry before it")))
         head = wanted.pop(row.seq, None)
         if head is not None and head != row.hash:
-            faults.append(Fault("ledger", place, f"it is not the entry whose hash {head[:12]}… left the house"))
+            what = message("it is not the entry whose hash {hash}… left the house", hash=head[:12])
+            faults.append(Fault("ledger", place, what))
         before = row.hash
-    faults += [Fault("ledger", f"entry {seq}", "it left the house once and is gone") for seq in sorted(wanted)]
+    gone = message("it left the house once and is gone")
+    faults += [Fault("ledger", message("entry {number}", number=seq), gone) for seq in sorted(wanted)]
     for row in connection.execute(select(tables.names)):
         if _commitment(row.salt, row.name) != row.commitment:
-            faults.append(Fault("ledger", f"name {row.commitment[:12]}…", "it is not the name that was committed to"))
+            place = message("name {commitment}…", commitment=row.commitment[:12])
+            faults.append(Fault("ledger", place, message("it is not the name that was committed to")))
     return Verification(
         connection.execute(select(func.count()).select_from(tables.ledger)).scalar_one(), before, tuple(faults)
     )

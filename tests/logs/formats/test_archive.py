@@ -60,7 +60,7 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path: Path, method: int) -> None
 def test_a_member_packed_in_a_rare_way_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "b.zip"
     path.write_bytes(zipped({"d.json": LINES}, zipfile.ZIP_LZMA))
-    assert [fault.what for fault in hunted(path)[1]] == ["it is packed in a rare way (method 14); unpack it first"]
+    assert [str(fault.what) for fault in hunted(path)[1]] == ["it is packed in a rare way (method 14); unpack it first"]
 
 
 def test_a_gz_is_read_with_all_its_parts(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_in_a_7z_such_names_are_named_and_the_others_are_read(tmp_path: Path) ->
     found, faults = hunted(path)
     assert start
     assert found["a.7z!d.json"] == 100
-    assert [fault.what for fault in faults] == ["its name leads out of the archive; it was not read"]
+    assert [str(fault.what) for fault in faults] == ["its name leads out of the archive; it was not read"]
 
 
 def test_an_encrypted_zip_is_a_sentence(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_encrypted_zip_is_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(data)
     found, faults = hunted(path)
     assert found == {"a.zip!e.json": 100}
-    assert [fault.what for fault in faults] == ["it is encrypted; unpack it with its password first"]
+    assert [str(fault.what) for fault in faults] == ["it is encrypted; unpack it with its password first"]
 
 
 def test_an_encrypted_7z_is_a_sentence(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_an_encrypted_7z_is_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(seven({"d.json": LINES}, password="belfry"))
     found, faults = hunted(path)
     assert found == {}
-    assert [fault.what for fault in faults] == ["it is encrypted; unpack it with its password first"]
+    assert [str(fault.what) for fault in faults] == ["it is encrypted; unpack it with its password first"]
 
 
 def test_of_a_cut_gz_what_is_there_is_read(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_of_a_cut_gz_what_is_there_is_read(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
     found, faults = hunted(path)
     assert 4_500 < found["a.gz!a"] < 5_500
-    assert "the archive ends before its data do" in [fault.what for fault in faults]
+    assert "the archive ends before its data do" in [str(fault.what) for fault in faults]
 
 
 def test_of_a_damaged_gz_what_comes_before_is_read(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_member_with_another_checksum_is_read_and_named(tmp_path: Path) -> Non
     path.write_bytes(data)
     found, faults = hunted(path)
     assert found == {"a.zip!d.json": 100}
-    assert [fault.what for fault in faults] == [
+    assert [str(fault.what) for fault in faults] == [
         "its content does not have the checksum that the archive notes; what could be read was read"
     ]
 
@@ -236,7 +236,7 @@ def test_a_bomb_ends_in_a_fault_in_bounded_time_and_memory(tmp_path: Path, data:
     finally:
         tracemalloc.stop()
     assert sum(found.values()) == 0
-    assert any("as archive bombs do" in fault.what for fault in faults)
+    assert any("as archive bombs do" in str(fault.what) for fault in faults)
     assert peak < 40 << 20
     assert time.perf_counter() - start < 20
 
@@ -246,12 +246,12 @@ def test_limits_on_members_and_sizes_hold(tmp_path: Path) -> None:
     path.write_bytes(zipped({f"{number}.json": LINES for number in range(20)}))
     found, faults = hunted(path, Limits(members=5))
     assert len(found) == 5
-    assert [fault.what for fault in faults] == ["it holds more than 5 files; the others were not read"]
+    assert [str(fault.what) for fault in faults] == ["it holds more than 5 files; the others were not read"]
     _, faults = hunted(path, Limits(member=300))
     assert len(faults) == 20
-    assert "it is longer than 300 bytes" in faults[0].what
+    assert "it is longer than 300 bytes" in str(faults[0].what)
     _, faults = hunted(path, Limits(total=5_000))
-    assert "longer than 5,000 bytes together" in faults[0].what
+    assert "longer than 5,000 bytes together" in str(faults[0].what)
 
 
 def test_a_table_of_contents_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
@@ -262,13 +262,13 @@ def test_a_table_of_contents_that_would_fill_the_memory_is_not_read(tmp_path: Pa
     path.write_bytes(data)
     found, faults = hunted(path)
     assert (found, len(faults)) == ({}, 1)
-    assert "table of contents" in faults[0].what
+    assert "table of contents" in str(faults[0].what)
 
 
 def test_a_zip_that_holds_itself_ends(tmp_path: Path, corpus: Path) -> None:
     found, faults = hunted(corpus / "documents/tika/droste.zip")
     assert len(found) == 4  # the picture on each level
-    assert [fault.what for fault in faults if "archive" in fault.what] == [
+    assert [str(fault.what) for fault in faults if "archive" in str(fault.what)] == [
         "it is an archive in too many others; it was not opened"
     ]
 

@@ -208,7 +208,7 @@ def test_a_million_bad_lines_are_counted_not_kept() -> None:
     events, faults = texts(b'{"a":1}\n' + b"x\n" * 5_000)
     assert len(events) == 1
     assert len(faults) == 1_001
-    assert faults[-1] == ": 4000 more places could not be read"
+    assert faults[-1] == ": 4,000 more places could not be read"
 
 
 VALUES = st.recursive(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from beffroi.core.model import Message, UnfitError, message
+
 KINDS = (
     "event_count",
     "value_count",
@@ -26,8 +28,8 @@ Expression = list[Any]
 Number = int | float
 
 
-class Unevaluable(ValueError):
-    """A correlation that cannot be evaluated; the text says why. The caller knows file and line."""
+class Unevaluable(UnfitError):
+    """A correlation that cannot be evaluated, with the reason; the caller knows file and line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +129,29 @@ def arrange(correlations: Iterable[Correlation]) -> tuple[list[Correlation], lis
             else:
                 ready.append(each)
     named = ", ".join(each.name or each.id for each in waiting.values())
-    circle = [(each, Unevaluable(f"correlations wait for each other: {named}")) for each in waiting.values()]
+    reason = message("correlations wait for each other: {names}", names=named)
+    circle = [(each, Unevaluable(reason)) for each in waiting.values()]
     return ready, [*refused.values(), *circle]
 
 
-def _cannot_rest(upper: Correlation, lower: Correlation, lower_is_refused: bool) -> str | None:
+def _cannot_rest(upper: Correlation, lower: Correlation, lower_is_refused: bool) -> Message | None:
+    below = lower.name or lower.id
     if lower_is_refused:
-        return f"it rests on the correlation {lower.name or lower.id}, which cannot be evaluated"
+        return message("it rests on the correlation {below}, which cannot be evaluated", below=below)
     for name in (*upper.group_by, *upper.fields):
         field = upper.field_of(name, lower.id)
         if field not in lower.group_by:
-            use = "groups by" if name in upper.group_by else "counts"
-            return f"it {use} {field}, but the correlation {lower.name or lower.id} it rests on does not group by it"
+            if name in upper.group_by:
+                return message(
+                    "it groups by {field}, but the correlation {below} it rests on does not group by it",
+                    field=field,
+                    below=below,
+                )
+            return message(
+                "it counts {field}, but the correlation {below} it rests on does not group by it",
+                field=field,
+                below=below,
+            )
     return None
 
 

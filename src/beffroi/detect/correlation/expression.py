@@ -8,6 +8,7 @@ the specification's example, and names may hold hyphens, as ids do.
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from beffroi.core.model import message
 from beffroi.detect.correlation.definition import Expression, Unevaluable
 
 DEEPEST = 30
@@ -21,7 +22,9 @@ _OPERATORS = ("and", "or", "not")
 def parse(text: str) -> Expression:
     """The expression, rules by the names they have in the text. Raises Unevaluable."""
     if len(text) > LONGEST:
-        raise Unevaluable(f"the condition has {len(text)} characters, more than {LONGEST}")
+        raise Unevaluable(
+            message("the condition has {count} characters, more than {most}", count=len(text), most=LONGEST)
+        )
     return _Parser(text).whole()
 
 
@@ -33,7 +36,8 @@ class _Parser:
     def whole(self) -> Expression:
         found = self.either(0)
         if self.tokens[self.place]:
-            raise Unevaluable(f"{self.tokens[self.place][:60]!r} is out of place in the condition")
+            word = repr(self.tokens[self.place][:60])
+            raise Unevaluable(message("{word} is out of place in the condition", word=word))
         return found
 
     def either(self, depth: int) -> Expression:
@@ -50,19 +54,19 @@ class _Parser:
 
     def single(self, depth: int) -> Expression:
         if depth > DEEPEST:
-            raise Unevaluable(f"the condition is nested more than {DEEPEST} deep")
+            raise Unevaluable(message("the condition is nested more than {most} deep", most=DEEPEST))
         if self.took("not"):
             return ["not", self.single(depth + 1)]
         if self.took("("):
             inner = self.either(depth + 1)
             if not self.took(")"):
-                raise Unevaluable("a bracket of the condition is not closed")
+                raise Unevaluable(message("a bracket of the condition is not closed"))
             return inner
         word = self.tokens[self.place]
+        if not word:
+            raise Unevaluable(message("the condition ends too early"))
         if not _NAME.fullmatch(word) or word.lower() in _OPERATORS:
-            raise Unevaluable(
-                f"{word[:60]!r} stands where the condition needs a rule" if word else "the condition ends too early"
-            )
+            raise Unevaluable(message("{word} stands where the condition needs a rule", word=repr(word[:60])))
         self.place += 1
         return ["rule", word]
 

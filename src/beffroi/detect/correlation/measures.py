@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from beffroi.core.model import message
 from beffroi.detect.correlation import expression as expressions
 from beffroi.detect.correlation.definition import NUMERIC, Correlation, Number, Unevaluable
 from beffroi.detect.correlation.ordered import Chains, Ordered
@@ -270,6 +271,9 @@ def check(correlation: Correlation, limits: Limits) -> None:
             continue
         if correlation.kind in ("event_count", "value_count"):
             if needed > kept:
-                raise Unevaluable(f"it needs {needed:,} events in one window, and at most {kept:,} are kept")
+                what = message(
+                    "it needs {needed:,} events in one window, and at most {kept:,} are kept", needed=needed, kept=kept
+                )
+                raise Unevaluable(what)
         elif needed > most:
-            raise Unevaluable(f"it needs {needed} different rules and names {most}")
+            raise Unevaluable(message("it needs {needed} different rules and names {most}", needed=needed, most=most))

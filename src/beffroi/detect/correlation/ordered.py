@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from beffroi.core.model import message
 from beffroi.detect.correlation import expression as expressions
 from beffroi.detect.correlation.definition import Correlation, Unevaluable
 
@@ -39,8 +40,7 @@ class Chains:
         self.negated: tuple[int, ...] = ()
         targets = self._targets()
         needed = {mask & ((2 << place) - 1) for mask in targets for place in range(len(rules)) if mask >> place & 1}
-        if len(needed) > MOST_CHAINS:
-            raise Unevaluable(f"its rules can be in order in more than {MOST_CHAINS} ways")
+        self._bounded(len(needed))
         self.size = len(needed)
         number = {mask: at for at, mask in enumerate(sorted(needed))}
         self.steps: list[list[tuple[int, int]]] = [[] for _ in rules]
@@ -70,7 +70,7 @@ class Chains:
 
     def _bounded(self, ways: int) -> None:
         if ways > MOST_CHAINS:
-            raise Unevaluable(f"its rules can be in order in {ways} ways, more than {MOST_CHAINS}")
+            raise Unevaluable(message("its rules can be in order in more than {most} ways", most=MOST_CHAINS))
 
     def deciding(self, present: tuple[bool, ...]) -> list[int] | None:
         """The chains of which one must be in the window, given which negated rules are present; None when none is needed."""

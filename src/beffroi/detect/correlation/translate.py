@@ -15,6 +15,7 @@ from sigma.correlations import (
 )
 from sigma.exceptions import SigmaCorrelationConditionError
 
+from beffroi.core.model import message
 from beffroi.detect.correlation import expression as expressions
 from beffroi.detect.correlation.definition import (
     NUMERIC,
@@ -50,6 +51,7 @@ class CorrelationDocument(SigmaCorrelationRule):
             fault = SigmaCorrelationConditionError(str(error))
             if not collect_errors:
                 raise fault from error
+            fault.__cause__ = error  # as above: it has the sentence for people
             return _Unread(fault)
         made = super().from_dict({**rule, "correlation": simple}, collect_errors, *args, **kwargs)
         made.given = given
@@ -88,7 +90,7 @@ def translate_correlation(
     """
     kind = rule.type.name.lower()
     if not 0 < rule.timespan.seconds <= LONGEST:
-        raise Unevaluable(f"the timespan {rule.timespan.spec[:20]} is longer than ten years")
+        raise Unevaluable(message("the timespan {span} is longer than ten years", span=rule.timespan.spec[:20]))
     given = getattr(rule, "given", None)
     if given is None:
         given = _given(rule.condition)
@@ -133,16 +135,17 @@ def _listed(rule: SigmaCorrelationRule, tree: Expression | None) -> list[str]:
 def _references(rule: SigmaCorrelationRule, tree: Expression | None) -> list[str]:
     named = _listed(rule, tree)
     if not named:
-        raise Unevaluable("it names no rule")
+        raise Unevaluable(message("it names no rule"))
     if len(named) > MOST_RULES:
-        raise Unevaluable(f"it names {len(named)} rules, more than {MOST_RULES}")
+        raise Unevaluable(message("it names {count} rules, more than {most}", count=len(named), most=MOST_RULES))
     return named
 
 
 def _resolved(name: str, resolve: Resolve) -> str:
     found = resolve(name)
     if found is None:
-        raise Unevaluable(f"it refers to {name!r}, which is no rule that was loaded (by id or name)")
+        what = message("it refers to {name}, which is no rule that was loaded (by id or name)", name=repr(name))
+        raise Unevaluable(what)
     return found
 
 
@@ -153,11 +156,19 @@ def _aliases(rule: SigmaCorrelationRule, ids: Mapping[str, str], resolve: Resolv
         for reference, field in alias.mapping.items():
             own = ids.get(str(reference.reference)) or _resolved(str(reference.reference), resolve)
             if own not in ids.values():
-                raise Unevaluable(
-                    f"the alias {alias.alias} speaks of {reference.reference!r}, which it does not correlate"
+                what = message(
+                    "the alias {alias} speaks of {name}, which it does not correlate",
+                    alias=str(alias.alias),
+                    name=repr(reference.reference),
                 )
+                raise Unevaluable(what)
             if not isinstance(field, str):
-                raise Unevaluable(f"the alias {alias.alias} gives {field!r} where a field's name belongs")
+                what = message(
+                    "the alias {alias} gives {value} where a field's name belongs",
+                    alias=str(alias.alias),
+                    value=repr(field),
+                )
+                raise Unevaluable(what)
             fields[own] = field
         found[str(alias.alias)] = fields
     return found
@@ -167,16 +178,17 @@ def _over_rules(tree: Expression, rule: SigmaCorrelationRule, ids: Mapping[str, 
     """The expression with ids; it must speak of exactly the rules listed, as pySigma demands."""
     named = set(expressions.leaves(tree))
     for name in sorted(named - ids.keys()):
-        raise Unevaluable(f"the condition speaks of {name!r}, which is not among its rules")
+        what = message("the condition speaks of {name}, which is not among its rules", name=repr(name))
+        raise Unevaluable(what)
     for name in sorted({str(each.reference) for each in rule.rules or ()} - named):
-        raise Unevaluable(f"the condition does not speak of its rule {name!r}")
+        raise Unevaluable(message("the condition does not speak of its rule {name}", name=repr(name)))
     return expressions.renamed(tree, ids.__getitem__)
 
 
 def _limits(given: Any, rule: SigmaCorrelationRule, ids: Mapping[str, str]) -> tuple[tuple[str, Number], ...]:
     limits = tuple((name, _limit(name, given[name])) for name in OPERATORS if name in given)
     if not limits:
-        raise Unevaluable("its condition has no limit (gt, gte, lt, lte, eq or neq)")
+        raise Unevaluable(message("its condition has no limit (gt, gte, lt, lte, eq or neq)"))
     is_default = getattr(rule, "given", None) is None
     if is_default and rule.type.name == "TEMPORAL" and limits == (("gte", len(rule.rules or ())),):
         # The same rule listed twice (by name and id, say) is one rule, and pySigma's default counts two.
@@ -186,13 +198,15 @@ def _limits(given: Any, rule: SigmaCorrelationRule, ids: Mapping[str, str]) -> t
 
 def _limit(name: str, value: Any) -> Number:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Unevaluable(f"{name} needs a number, not {value!r}"[:200])
+        raise Unevaluable(message("{name} needs a number, not {value}", name=name, value=repr(value)[:60]))
     try:
         number = int(value) if isinstance(value, int) or str(value).strip().isdecimal() else float(value)
     except ValueError:
-        raise Unevaluable(f"{name} needs a number, not {str(value)[:60]!r}") from None
+        what = message("{name} needs a number, not {value}", name=name, value=repr(str(value)[:60]))
+        raise Unevaluable(what) from None
     if not math.isfinite(number) or abs(number) >= 1 << 63:
-        raise Unevaluable(f"{name} needs a number that events can reach, not {str(value)[:60]}")
+        what = message("{name} needs a number that events can reach, not {value}", name=name, value=str(value)[:60])
+        raise Unevaluable(what)
     return int(number) if number == int(number) else number
 
 
@@ -202,9 +216,9 @@ def _fields(kind: str, given: Any) -> tuple[str, ...]:
     field = given.get("field")
     fields = field if isinstance(field, list) else [field]
     if not fields or any(not isinstance(each, str) or not each for each in fields):
-        raise Unevaluable(f"{kind} needs the name of a field")
+        raise Unevaluable(message("{kind} needs the name of a field", kind=kind))
     if kind in NUMERIC and len(fields) > 1:
-        raise Unevaluable(f"{kind} takes one field, not {len(fields)}")
+        raise Unevaluable(message("{kind} takes one field, not {count}", kind=kind, count=len(fields)))
     return tuple(dict.fromkeys(fields))
 
 
@@ -213,8 +227,8 @@ def _percentile(kind: str, given: Any) -> Number | None:
         return None
     value = given.get("percentile")
     if value is None:
-        raise Unevaluable("value_percentile needs `percentile`, a number from 0 to 100")
+        raise Unevaluable(message("value_percentile needs `percentile`, a number from 0 to 100"))
     percent = _limit("percentile", value)
     if not 0 <= percent <= 100:
-        raise Unevaluable(f"the percentile {percent} is not between 0 and 100")
+        raise Unevaluable(message("the percentile {number} is not between 0 and 100", number=percent))
     return percent

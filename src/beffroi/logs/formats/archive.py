@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
+from beffroi.core.model import Message, message
 from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
 from beffroi.logs.formats.limits import Limits
 from beffroi.logs.formats.sources import Source
@@ -31,6 +32,15 @@ class Member(NamedTuple):
     size: int  # bytes, as the archive says; 0 where it does not
     open: Callable[[], Source]
     keep: object = None  # closes what `open` needs when nobody holds it any more
+
+
+def bomb(limits: Limits) -> TooMuch:
+    return TooMuch(
+        message(
+            "it grows to more than {most:,} times its size, as archive bombs do; the rest was not read",
+            most=limits.ratio,
+        )
+    )
 
 
 def is_archive(head: bytes) -> bool:
@@ -78,7 +88,7 @@ class _Metered:
         self._source = source
         self._budget = budget
         self._out = 0
-        self._failure: tuple[type[Unreadable], str] | None = None
+        self._failure: tuple[type[Unreadable], Message] | None = None
 
     def read(self, size: int, /) -> bytes:
         if self._failure:
@@ -93,7 +103,7 @@ class _Metered:
                 self._count(len(part))
         except Unreadable as error:
             # What came before it is given first. Not the error itself: it would hold this frame and all its bytes.
-            self._failure = (type(error), str(error))
+            self._failure = (type(error), error.what)
             if not parts:
                 raise
         return b"".join(parts)
@@ -103,11 +113,9 @@ class _Metered:
         self._budget.spend(size)
         limits = self._budget.limits
         if self._out > limits.member:
-            raise TooMuch(f"it is longer than {limits.member:,} bytes; the rest was not read")
+            raise TooMuch(message("it is longer than {most:,} bytes; the rest was not read", most=limits.member))
         if self._out > limits.slack and self._out > limits.ratio * self._source.taken:
-            raise TooMuch(
-                f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read"
-            )
+            raise bomb(limits)
 
 
 class _Gzip:
@@ -117,7 +125,7 @@ class _Gzip:
         self._file = file
         self._inflate = zlib.decompressobj(31)
         self._input = b""
-        self._failure = ""
+        self._failure: Message | None = None
         self.taken = 0
 
     def read(self, size: int) -> bytes:
@@ -137,7 +145,7 @@ class _Gzip:
             try:
                 part = self._inflate.decompress(self._input, size)
             except zlib.error as error:
-                self._failure = f"its compressed data are damaged ({error})"
+                self._failure = message("its compressed data are damaged ({error})", error=str(error))
                 raise Unreadable(self._failure) from None
             self._input = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
             if part:
@@ -145,7 +153,7 @@ class _Gzip:
 
     def _end(self) -> bytes:
         if not self._inflate.eof:
-            self._failure = "the archive ends before its data do"
+            self._failure = message("the archive ends before its data do")
             raise Unreadable(self._failure)
         return b""
 
@@ -174,7 +182,7 @@ class _Deflated:
                 self.taken += len(self._input)
                 if not self._input:
                     self._done = True
-                    raise Unreadable("the archive ends before its data do")
+                    raise Unreadable(message("the archive ends before its data do"))
             if self._inflate is None:
                 part, self._input = self._input[:size], self._input[size:]
                 self._done = not part
@@ -183,19 +191,20 @@ class _Deflated:
                     part = self._inflate.decompress(self._input, size)
                 except zlib.error as error:
                     self._done = True
-                    raise Unreadable(f"its compressed data are damaged ({error})") from None
+                    damaged = message("its compressed data are damaged ({error})", error=str(error))
+                    raise Unreadable(damaged) from None
                 cut = not part and not self._left and not self._inflate.unconsumed_tail and not self._inflate.eof
                 self._input = self._inflate.unconsumed_tail
                 self._done = self._inflate.eof or cut
                 if cut:
-                    raise Unreadable("its compressed data end too early")
+                    raise Unreadable(message("its compressed data end too early"))
             self._seen = zlib.crc32(part, self._seen)
             if part:
                 return part
         if self._seen != self._crc:
             self._crc = self._seen
             raise Unreadable(
-                "its content does not have the checksum that the archive notes; what could be read was read"
+                message("its content does not have the checksum that the archive notes; what could be read was read")
             )
         return b""
 
@@ -205,7 +214,7 @@ def _zip(file: IO[bytes], budget: Budget) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error) as error:
-        raise Unreadable(f"its table of contents cannot be read: {error}") from None
+        raise Unreadable(message("its table of contents cannot be read: {error}", error=str(error))) from None
     for info in archive.infolist():
         if not info.filename.endswith("/"):
             budget.member()
@@ -220,27 +229,28 @@ def _check_directory(file: IO[bytes], limits: Limits) -> None:
     file.seek(0)
     found = tail.rfind(EMPTY_ZIP)
     if found < 0 or len(tail) - found < 22:
-        raise Unreadable("its table of contents is missing: the archive is cut or is none")
+        raise Unreadable(message("its table of contents is missing: the archive is cut or is none"))
     directory = int.from_bytes(tail[found + 12 : found + 16], "little")
     if directory == 0xFFFF_FFFF:
         directory = size  # zip64: at most all of it
     # An entry takes 46 bytes and its name.
     if directory > limits.members * 512:
-        raise TooMuch(f"its table of contents is {directory:,} bytes long; it was not read")
+        raise TooMuch(message("its table of contents is {size:,} bytes long; it was not read", size=directory))
 
 
 def _opener(file: IO[bytes], info: zipfile.ZipInfo, budget: Budget) -> Callable[[], Source]:
     def open_member() -> Source:
         if info.flag_bits & 1:
-            raise Unreadable("it is encrypted; unpack it with its password first")
+            raise Unreadable(message("it is encrypted; unpack it with its password first"))
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Unreadable(f"it is packed in a rare way (method {info.compress_type}); unpack it first")
+            rare = message("it is packed in a rare way (method {number}); unpack it first", number=info.compress_type)
+            raise Unreadable(rare)
         header = b""
         if info.header_offset >= 0:  # a damaged table may lead before the beginning
             file.seek(info.header_offset)
             header = file.read(30)
         if len(header) < 30 or not header.startswith(ZIP):
-            raise Unreadable("it does not lie where the table of contents says")
+            raise Unreadable(message("it does not lie where the table of contents says"))
         name, extra = struct.unpack_from("<HH", header, 26)
         start = info.header_offset + 30 + name + extra
         return _Metered(_Deflated(file, info, start), budget)
@@ -259,7 +269,7 @@ def _seven(file: IO[bytes], budget: Budget) -> Iterator[Member]:
 class _Unpacked:
     """A member that was unpacked already, as far as it could be."""
 
-    def __init__(self, content: IO[bytes], failure: str) -> None:
+    def __init__(self, content: IO[bytes], failure: Message | None) -> None:
         self._content = content
         self._failure = failure
         content.seek(0)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
-from beffroi.core.model import Event, Fields
-from beffroi.logs.formats.faults import FaultLog
+from beffroi.core.model import WHOLE, Event, Fields, Message, UnfitError, message
+from beffroi.logs.formats.faults import FaultLog, reason
 from beffroi.logs.formats.limits import Limits
 from beffroi.logs.formats.sources import Source
 from beffroi.logs.formats.windows import SOFT, add, whole
@@ -48,21 +48,21 @@ def read(source: Source, log: FaultLog, limits: Limits) -> Iterator[Event]:
     for line, text, broken in _pieces(source, limits):
         place += 1
         if broken:
-            log.add(f"line {line}", broken)
+            log.add_line(line, broken)
             continue
         try:
             fields = parse(text)
         except ValueError as error:
-            log.add(f"line {line}", str(error))
+            log.add_line(line, reason(error))
             continue
         number = fields["EventRecordID"]
         yield (number if number.__class__ is int else place), fields, None
     if not place:
-        log.add("", "there is no <Event> element in it")
+        log.add(WHOLE, message("there is no <Event> element in it"))
 
 
-def _pieces(source: Source, limits: Limits) -> Iterator[tuple[int, bytes, str]]:
-    """(line, the text of one event, why it cannot be read or "") for every <Event> of the stream."""
+def _pieces(source: Source, limits: Limits) -> Iterator[tuple[int, bytes, Message | None]]:
+    """(line, the text of one event, why it cannot be read or None) for every <Event> of the stream."""
     buffer = b""
     start = -1  # of the event that is open, in the buffer
     depth = 0
@@ -83,30 +83,30 @@ def _pieces(source: Source, limits: Limits) -> Iterator[tuple[int, bytes, str]]:
                     depth += 1
                     continue
                 if start >= 0:
-                    yield line, b"", "the event's end is missing"
+                    yield line, b"", message("the event's end is missing")
                 start, depth = tag.start(), 1
                 line += buffer.count(b"\n", counted, start)
                 counted = start
             elif start >= 0:
                 depth -= 1
                 if not depth:
-                    yield line, buffer[start : tag.end()], ""
+                    yield line, buffer[start : tag.end()], None
                     start = -1
         scanned = max(scanned, end)
         if not block:
             break
         if start >= 0 and len(buffer) - start > limits.line:
-            yield line, b"", f"the event is longer than {limits.line:,} bytes"
+            yield line, b"", message("the event is longer than {most:,} bytes", most=limits.line)
             start = -1
         keep = start if start >= 0 else scanned
         line += buffer.count(b"\n", counted, keep)
         buffer, start, scanned, counted = buffer[keep:], min(start, 0), scanned - keep, 0
     if start >= 0:
-        yield line, b"", "the event's end is missing: the file ends in it"
+        yield line, b"", message("the event's end is missing: the file ends in it")
 
 
 def parse(text: bytes | str) -> Fields:
-    """The fields of one <Event>. Raises ValueError with a sentence."""
+    """The fields of one <Event>. Raises UnfitError."""
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
     reason = ""
     for attempt in _attempts(data):
@@ -114,7 +114,7 @@ def parse(text: bytes | str) -> Fields:
             return _fields(_tree(attempt))
         except expat.ExpatError as error:
             reason = reason or expat.ErrorString(error.code)
-    raise ValueError(f"it is no XML: {reason}")
+    raise UnfitError(message("it is no XML: {error}", error=reason))
 
 
 def _attempts(data: bytes) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ def _tree(data: bytes) -> _Element:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_elements) > DEPTH:
-            raise ValueError(f"its elements are nested more than {DEPTH} deep")
+            raise UnfitError(message("its elements are nested more than {most} deep", most=DEPTH))
         element = _Element(name.rpartition(":")[2], attributes, [], [])
         open_elements[-1].children.append(element)
         open_elements.append(element)
@@ -154,7 +154,7 @@ def _tree(data: bytes) -> _Element:
 def _fields(event: _Element) -> Fields:
     fields: Fields = {}
     system: dict[str, _Element] = {}
-    message = ""
+    rendered = ""
     for section in event.children:
         if section.name == "System":
             system = {element.name: element for element in section.children}
@@ -163,9 +163,9 @@ def _fields(event: _Element) -> Fields:
         elif section.name == "UserData":
             _user_data(section, fields)
         elif section.name == "RenderingInfo":
-            message = next((element.value() for element in section.children if element.name == "Message"), "")
-    if message:
-        fields.setdefault("Message", message)
+            rendered = next((element.value() for element in section.children if element.name == "Message"), "")
+    if rendered:
+        fields.setdefault("Message", rendered)
     for name in SOFT:
         if name in system:
             fields.setdefault(name, whole(system[name].value()))

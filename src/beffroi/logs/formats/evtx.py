@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from evtx import PyEvtxParser
 
-from beffroi.core.model import Event
+from beffroi.core.model import WHOLE, Event, Message, UnfitError, message
 from beffroi.logs.formats.evtx_mend import CHUNK, CHUNK_MAGIC, RECORD_MAGIC, counts, mend
 from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.jsontext import loads_any, loads_repeated
@@ -27,6 +27,7 @@ from beffroi.logs.formats.windows import flatten
 
 FILE_MAGIC = b"ElfFile\0"
 FILE_HEADER = 4_096
+FILE_START = message("file header")
 EMPTY = bytes(CHUNK)
 HIGHEST = struct.pack("<Q", (1 << 63) - 1)
 NO_TABLES = bytes(384)
@@ -83,12 +84,13 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
                 continue
         elif (inside := before.find(CHUNK_MAGIC)) >= 0:
             # Bytes of the file are missing: this chunk began within what looked like the free space of the last.
-            log.add(f"chunk {place - 1}", f"another chunk begins {len(before) - inside:,} bytes before its end")
+            early = message("another chunk begins {size:,} bytes before its end", size=len(before) - inside)
+            log.add(_chunk(place - 1), early)
             pending, before = before[inside:] + chunk + pending, b""
             continue
         mended = mend(chunk, _parse)
         for where, what in mended.faults:
-            log.add(f"chunk {place}, {where}" if where else f"chunk {place}", what)
+            log.add(_chunk(place, where), what)
         for record in _not_given(mended.records, chunk, given):
             yield from _event(record, place, log)
         if zeros and (given or mended.records):
@@ -119,7 +121,9 @@ def _event(record: dict[str, Any], place: int, log: FaultLog) -> Iterator[Event]
                     _without_repeats.clear()
                 _without_repeats.add(kind)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        log.add(f"chunk {place}, record {number}", f"its JSON cannot be read: {error}")
+        reason = error.what if isinstance(error, UnfitError) else str(error)
+        where = _chunk(place, message("record {number}", number=number))
+        log.add(where, message("its JSON cannot be read: {error}", error=reason))
         return
     own = fields["EventRecordID"]
     yield (own if own.__class__ is int else number), fields, raw
@@ -135,17 +139,27 @@ def _not_given(records: list[dict[str, Any]], chunk: bytes, given: int) -> Itera
             yield record
 
 
+def _chunk(place: int, inside: Message = WHOLE) -> Message:
+    """The place of a fault: a chunk, or a part of it."""
+    if inside == WHOLE:
+        return message("chunk {chunk}", chunk=place)
+    return message("chunk {chunk}, {place}", chunk=place, place=inside)
+
+
 def _file_header(source: Source, log: FaultLog) -> tuple[int, bytes]:
     """(chunks that an intact header announces, else 0; what was read of the first chunk already)."""
     head = source.read(FILE_HEADER)
     if head.startswith(CHUNK_MAGIC):  # the file header is gone as a whole
-        log.add("file header", "it is missing; the chunks were read all the same")
+        log.add(FILE_START, message("it is missing; the chunks were read all the same"))
         return 0, head + source.read(CHUNK - len(head))
     if len(head) < FILE_HEADER:
-        log.add("file header", f"the file ends after {len(head):,} of its {FILE_HEADER:,} bytes")
+        log.add(
+            FILE_START,
+            message("the file ends after {size:,} of its {whole:,} bytes", size=len(head), whole=FILE_HEADER),
+        )
         return 0, b""
     if not head.startswith(FILE_MAGIC):
-        log.add("file header", "it does not begin as an event log's; the chunks were read all the same")
+        log.add(FILE_START, message("it does not begin as an event log's; the chunks were read all the same"))
         return 0, b""
     intact = zlib.crc32(head[:120]) == int.from_bytes(head[124:128], "little")
     return (int.from_bytes(head[42:44], "little") if intact else 0), b""
@@ -163,15 +177,18 @@ def _parse(chunk: bytes) -> Iterator[dict[str, Any]]:
 
 def _tell_zeros(zeros: list[int], log: FaultLog) -> None:
     for place in zeros:
-        log.add(f"chunk {place}", "it holds nothing but zeros although used chunks follow")
+        log.add(_chunk(place), message("it holds nothing but zeros although used chunks follow"))
     zeros.clear()
 
 
 def _tell_missing(announced: int, zeros: list[int], read: int, log: FaultLog) -> None:
     for place in zeros:
         if place < announced:
-            log.add(f"chunk {place}", "it holds nothing but zeros although the file header counts it")
+            log.add(_chunk(place), message("it holds nothing but zeros although the file header counts it"))
     if read < announced:
-        log.add(
-            "end of file", f"{announced - read} of the {announced} chunks that the file header announces are missing"
+        what = message(
+            "{missing} of the {announced} chunks that the file header announces are missing",
+            missing=announced - read,
+            announced=announced,
         )
+        log.add(message("end of file"), what)

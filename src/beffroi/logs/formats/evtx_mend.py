@@ -13,6 +13,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from beffroi.core.model import WHOLE, Message, message
+
 CHUNK = 65_536
 CHUNK_MAGIC = b"ElfChnk\0"
 CHUNK_HEADER = 512
@@ -32,7 +34,7 @@ Parse = Callable[[bytes], Iterator[dict[str, Any]]]
 
 class Mended(NamedTuple):
     records: list[dict[str, Any]]
-    faults: list[tuple[str, str]]  # (where in the chunk, what)
+    faults: list[tuple[Message, Message]]  # (where in the chunk, what)
     rest: bytes  # bytes after the chunk's end, when another chunk begins inside its 64 KiB
 
 
@@ -51,7 +53,7 @@ def counts(chunk: bytes) -> tuple[int, int]:
 
 def mend(chunk: bytes, parse: Parse) -> Mended:
     """What can be read of `chunk` (up to 64 KiB, with or without a good header)."""
-    faults: list[tuple[str, str]] = []
+    faults: list[tuple[Message, Message]] = []
     chunk, rest = _cut(chunk, faults)
     if not chunk.strip(b"\0"):  # the empty rest of a file
         return Mended([], [], rest)
@@ -63,19 +65,20 @@ def mend(chunk: bytes, parse: Parse) -> Mended:
     found = sum(stretch.number is not None for stretch in stretches)
     if not headed:
         if not found:
-            faults.append(("", f"its {len(chunk):,} bytes are no chunk and hold no record"))
+            faults.append((WHOLE, message("its {size:,} bytes are no chunk and hold no record", size=len(chunk))))
             return Mended([], faults, rest)
-        faults.append(("", "its header is damaged; its records were read all the same"))
+        faults.append((WHOLE, message("its header is damaged; its records were read all the same")))
         if stretches[-1].number is None:  # what an earlier use of the chunk left behind, as far as one can tell
             stretches.pop()
     records, lost = _decode(chunk, stretches, parse, faults)
     missing = expected - len(records) - lost
     if missing > 0:
-        faults.append(("", f"{missing} of its {expected} records are missing"))
+        what = message("{missing} of its {expected} records are missing", missing=missing, expected=expected)
+        faults.append((WHOLE, what))
     return Mended(records, faults, rest)
 
 
-def _cut(chunk: bytes, faults: list[tuple[str, str]]) -> tuple[bytes, bytes]:
+def _cut(chunk: bytes, faults: list[tuple[Message, Message]]) -> tuple[bytes, bytes]:
     """(the chunk alone, what follows): another chunk may begin inside it, where bytes of the file were lost."""
     other = chunk.find(CHUNK_MAGIC, 8)
     if other < 0:
@@ -87,8 +90,11 @@ def _cut(chunk: bytes, faults: list[tuple[str, str]]) -> tuple[bytes, bytes]:
     if other > 0:
         chunk, rest = chunk[:other], chunk[other:]
     if len(chunk) < CHUNK and (not rest or len(rest) >= 8):
-        where = "another chunk begins" if rest else "the file ends"
-        faults.append(("", f"{where} after {len(chunk):,} of its {CHUNK:,} bytes"))
+        if rest:
+            what = message("another chunk begins after {size:,} of its {whole:,} bytes", size=len(chunk), whole=CHUNK)
+        else:
+            what = message("the file ends after {size:,} of its {whole:,} bytes", size=len(chunk), whole=CHUNK)
+        faults.append((WHOLE, what))
     return chunk, rest
 
 
@@ -136,7 +142,7 @@ def _following(chunk: bytes, start: int, end: int) -> int:
 
 
 def _decode(
-    chunk: bytes, stretches: list[_Stretch], parse: Parse, faults: list[tuple[str, str]]
+    chunk: bytes, stretches: list[_Stretch], parse: Parse, faults: list[tuple[Message, Message]]
 ) -> tuple[list[dict[str, Any]], int]:
     """(the records of `stretches` that decode, how many did not); a fault for every stretch that is no sound record."""
     records: list[dict[str, Any]] = []
@@ -144,18 +150,20 @@ def _decode(
     parts, mended = _mended(chunk, stretches)
     results = _results(mended, parse)
     for index, stretch in enumerate(parts):
-        result = results[index] if index < len(results) else "reading stopped before it"
+        result = results[index] if index < len(results) else message("reading stopped before it")
+        at = message("byte {place}", place=stretch.start)
         if stretch.number is not None:
             if isinstance(result, dict):
                 records.append(result)
             else:
                 lost += 1
-                faults.append((f"record {stretch.number}", f"it cannot be decoded: {result}"))
+                where = message("record {number}", number=stretch.number)
+                faults.append((where, message("it cannot be decoded: {error}", error=result)))
         elif isinstance(result, dict) and stretch.end < len(chunk):
             records.append(result)
-            faults.append((f"byte {stretch.start}", "a record's header is damaged; the record was read all the same"))
+            faults.append((at, message("a record's header is damaged; the record was read all the same")))
         else:
-            faults.append((f"byte {stretch.start}", f"{stretch.end - stretch.start:,} bytes are no record"))
+            faults.append((at, message("{size:,} bytes are no record", size=stretch.end - stretch.start)))
     return records, lost
 
 

@@ -1,6 +1,11 @@
 """What could not be read, kept within bounds: a file of a million bad lines must not fill the memory with complaints."""
 
-from beffroi.core.model import Fault
+from beffroi.core.model import WHOLE, Fault, Message, UnfitError, message
+
+
+def reason(error: Exception) -> Message:
+    """Why something cannot be read: the error's own sentence, else what Python says."""
+    return error.what if isinstance(error, UnfitError) else message("it cannot be read: {error}", error=str(error))
 
 
 class FaultLog:
@@ -12,12 +17,20 @@ class FaultLog:
         self._into = into
         self._most = most
 
-    def add(self, place: str, what: str) -> None:
+    def add(self, place: Message, what: Message) -> None:
         self.count += 1
         if self.count <= self._most:
             self._into.append(Fault(self.path, place, what))
 
+    def add_line(self, line: int, what: Message) -> None:
+        """`add` for a line of text; its place is put into words only where it is kept."""
+        if self.count < self._most:
+            self.add(message("line {line}", line=line), what)
+        else:
+            self.count += 1
+
     def close(self) -> None:
         if self.count > self._most:
-            self._into.append(Fault(self.path, "", f"{self.count - self._most} more places could not be read"))
+            more = message("{count:,} more places could not be read", count=self.count - self._most)
+            self._into.append(Fault(self.path, WHOLE, more))
             self._most = self.count

@@ -6,6 +6,7 @@ Only braces, strings and line ends are looked at, so a file of any size takes th
 import re
 from collections.abc import Iterator
 
+from beffroi.core.model import message
 from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.sources import Source
 
@@ -97,7 +98,7 @@ class _Scanner:
         if not self._hard:
             self._again = self._again or (position, self._opened + self._buffer.count(b"\n", self._start, position))
             return False
-        self._log.add(f"line {self._opened}", "the object that begins here does not end")
+        self._log.add_line(self._opened, message("the object that begins here does not end"))
         self._depth = 0
         self._start = position
         return True
@@ -108,8 +109,9 @@ class _Scanner:
 
     def _give_up(self) -> None:
         """The open object ends nowhere: begin again behind it, once with the old rule, from then on with the hard one."""
-        self._log.add(
-            f"line {self._opened}", f"the object that begins here does not end, or only after {self._longest:,} bytes"
+        self._log.add_line(
+            self._opened,
+            message("the object that begins here does not end, or only after {most:,} bytes", most=self._longest),
         )
         self._depth = 0
         self._hard = True
@@ -122,4 +124,5 @@ class _Scanner:
         """Tells of text between objects that belongs to no JSON."""
         text = self._buffer[self._start : end]
         if not _BETWEEN.fullmatch(text):
-            self._log.add(f"line {self._opened}", f"{len(text.strip()):,} bytes here are no JSON object")
+            size = len(text.strip())
+            self._log.add_line(self._opened, message("{size:,} bytes here are no JSON object", size=size))

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from beffroi.core.model import Event
+from beffroi.core.model import Event, message
 from beffroi.logs.formats import jsondoc, shapes
-from beffroi.logs.formats.faults import FaultLog
+from beffroi.logs.formats.faults import FaultLog, reason
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.limits import Limits
 from beffroi.logs.formats.sources import Rewound, Source, buffered
@@ -67,25 +67,25 @@ def _lines(source: Source, log: FaultLog, limits: Limits) -> Iterator[Event]:
             # Not JSON, not an object, or one of another shape: looked at below.
             pass
         if len(line) == longest and not line.endswith(b"\n"):
-            log.add(f"line {place}", f"it is longer than {longest:,} bytes")
+            log.add_line(place, message("it is longer than {most:,} bytes", most=longest))
             while (part := reader.readline(BUFFER)) and not part.endswith(b"\n"):
                 pass
         else:
-            yield from _careful(line, place, log, limits, f"line {place}")
+            yield from _careful(line, place, log, limits, place)
 
 
 def _document(source: Source, log: FaultLog, limits: Limits) -> Iterator[Event]:
     for place, (line, text) in enumerate(jsondoc.objects(source, log, limits.line), 1):
-        yield from _careful(text, place, log, limits, f"line {line}")
+        yield from _careful(text, place, log, limits, line)
 
 
-def _careful(text: bytes, place: int, log: FaultLog, limits: Limits, where: str) -> Iterator[Event]:
+def _careful(text: bytes, place: int, log: FaultLog, limits: Limits, where: int) -> Iterator[Event]:
     """The events of one piece of JSON of whatever kind: one, several for an array, none for an empty line."""
     bare = text.strip(b" \t\r\n,")
     if not bare or bare in (b"[", b"]"):  # an array, one element a line
         return
     if text.count(b",") > limits.parts:
-        log.add(where, f"it has more than {limits.parts:,} parts")
+        log.add_line(where, message("it has more than {most:,} parts", most=limits.parts))
         return
     raw: bytes | None = bare
     try:
@@ -96,11 +96,11 @@ def _careful(text: bytes, place: int, log: FaultLog, limits: Limits, where: str)
             raw = None  # the text does not show the values as they are
         for event in value if isinstance(value, list) else (value,):
             if not isinstance(event, dict):
-                log.add(where, "it holds a value that is no JSON object")
+                log.add_line(where, message("it holds a value that is no JSON object"))
                 continue
             shown = raw if event is value or raw is None else orjson.dumps(event)
             fields, plain = shapes.normalise(event)
             number = fields.get("EventRecordID")
             yield (number if number.__class__ is int else place), fields, (shown if plain else None)
     except (ValueError, RecursionError) as error:
-        log.add(where, str(error))
+        log.add_line(where, reason(error))

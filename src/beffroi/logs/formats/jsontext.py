@@ -9,9 +9,11 @@ from typing import Any
 
 import orjson
 
+from beffroi.core.model import UnfitError, message
+
 
 def loads_any(text: bytes | str) -> Any:
-    """The value of `text`. Raises ValueError with a reason fit for a Fault. Lone surrogates and broken UTF-8 become U+FFFD."""
+    """The value of `text`. Raises UnfitError. Lone surrogates and broken UTF-8 become U+FFFD."""
     try:
         return orjson.loads(text)
     except ValueError as error:
@@ -22,9 +24,9 @@ def loads_any(text: bytes | str) -> Any:
     try:
         value = json.loads(text, parse_int=_number, strict=False)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise UnfitError(message("it is nested too deeply")) from None
     except ValueError:
-        raise ValueError(f"it is no JSON: {reason}") from None
+        raise UnfitError(message("it is no JSON: {error}", error=reason)) from None
     return _mended(value) if "\\u" in text or _SURROGATE.search(text) else value
 
 

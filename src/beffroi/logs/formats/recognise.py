@@ -3,6 +3,7 @@
 import re
 from enum import Enum, auto
 
+from beffroi.core.model import Message, message
 from beffroi.logs.formats import archive, evtx
 from beffroi.logs.formats.sources import encoding_of
 
@@ -12,7 +13,7 @@ MORE = 1 << 20
 """Bytes looked through for the first line of JSON or XML where `HEAD` were not enough."""
 
 
-NO_LOG = "it is no event log that can be read: neither EVTX, nor JSON, nor Windows event XML"
+NO_LOG = message("it is no event log that can be read: neither EVTX, nor JSON, nor Windows event XML")
 """What is said of a file that is simply something else, as a README among recordings."""
 
 
@@ -47,10 +48,10 @@ def recognise(head: bytes) -> Format:
     return Format.XML if b"<Event" in text or text.lstrip().startswith(b"<?xml") else Format.UNKNOWN
 
 
-def what_it_is(head: bytes) -> str:
+def what_it_is(head: bytes) -> Message:
     """Why a file of no known format was not read, in one sentence."""
     if head[257:262] == b"ustar":
-        return "it is a tar archive; unpack it first"
+        return message("it is a tar archive; unpack it first")
     if not head.strip(b"\0"):
-        return "it holds nothing but zeros"
+        return message("it holds nothing but zeros")
     return NO_LOG

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from beffroi.core.errors import InputError
-from beffroi.core.model import Event, Fault, message
+from beffroi.core.model import WHOLE, Event, Fault, Message, message
 from beffroi.logs.formats import archive, eventxml, evtx, jsonlines
 from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
 from beffroi.logs.formats.faults import FaultLog
@@ -18,12 +18,12 @@ from beffroi.logs.formats.recognise import HEAD, MORE, Format, recognise, what_i
 from beffroi.logs.formats.sources import Rewound, Source, as_utf8
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe without a writer must not make us wait
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISLNK, "it is a link; name what it points to in order to read that"),
-    (stat.S_ISFIFO, "it is a named pipe, not a file"),
-    (stat.S_ISSOCK, "it is a socket, not a file"),
-    (stat.S_ISCHR, "it is a device, not a file"),
-    (stat.S_ISBLK, "it is a device, not a file"),
+_KINDS: tuple[tuple[Callable[[int], bool], Message], ...] = (
+    (stat.S_ISLNK, message("it is a link; name what it points to in order to read that")),
+    (stat.S_ISFIFO, message("it is a named pipe, not a file")),
+    (stat.S_ISSOCK, message("it is a socket, not a file")),
+    (stat.S_ISCHR, message("it is a device, not a file")),
+    (stat.S_ISBLK, message("it is a device, not a file")),
 )
 
 
@@ -48,7 +48,7 @@ class Recording:
             opened = opened or self._reopen()
             yield from _events(opened, log, self._limits)
         except OSError as error:
-            log.add("", _reason(error))
+            log.add(WHOLE, _reason(error))
         finally:
             if opened:
                 opened.close()
@@ -112,7 +112,7 @@ def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[tuple[Path,
                 found = os.lstat(name)
                 _refuse(found.st_mode)
             except OSError as error:
-                faults.append(Fault(shown(name), "", _reason(error)))
+                faults.append(Fault(shown(name), WHOLE, _reason(error)))
             else:
                 yield Path(name), found.st_size
 
@@ -134,7 +134,7 @@ def _mode(path: str | Path, faults: list[Fault], *, follow: bool) -> int | None:
     try:
         return os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116 - for thousands of files
     except OSError as error:
-        faults.append(Fault(shown(path), "", _reason(error)))
+        faults.append(Fault(shown(path), WHOLE, _reason(error)))
         return None
 
 
@@ -150,7 +150,7 @@ def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
             with os.scandir(path) as entries:
                 listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError as error:
-            faults.append(Fault(shown(path), "", _reason(error)))
+            faults.append(Fault(shown(path), WHOLE, _reason(error)))
             continue
         # Files directly, folders when their turn comes.
         below: list[str] = []
@@ -178,7 +178,7 @@ def _open_file(path: str, *, follow: bool) -> FileIO:
 
 def _refuse(mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise Unreadable(next((what for is_kind, what in _KINDS if is_kind(mode)), "it is no file"))
+        raise Unreadable(next((what for is_kind, what in _KINDS if is_kind(mode)), message("it is no file")))
 
 
 def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> Iterator[Recording]:
@@ -197,7 +197,7 @@ def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> It
     try:
         first = opened()
     except OSError as error:
-        faults.append(Fault(name, "", _reason(error)))
+        faults.append(Fault(name, WHOLE, _reason(error)))
         return
     if recognise(first.head) is Format.ARCHIVE:
         assert isinstance(first.source, FileIO)
@@ -226,13 +226,14 @@ def _archive(
                     inner = archive.spooled(member.open(), budget.limits)
                     yield from _archive(inner, name, budget, nesting - 1, faults)
                 else:
-                    faults.append(Fault(name, "", "it is an archive in too many others; it was not opened"))
+                    deep = message("it is an archive in too many others; it was not opened")
+                    faults.append(Fault(name, WHOLE, deep))
             except TooMuch:
                 raise
             except OSError as error:
-                faults.append(Fault(name, "", _reason(error)))
+                faults.append(Fault(name, WHOLE, _reason(error)))
     except OSError as error:
-        faults.append(Fault(path, "", _reason(error)))
+        faults.append(Fault(path, WHOLE, _reason(error)))
 
 
 class _Owner:
@@ -266,14 +267,14 @@ def _events(opened: _Opened, log: FaultLog, limits: Limits) -> Iterator[Event]:
     if kind is Format.XML:
         return eventxml.read(as_utf8(head, source), log, limits)
     if kind is Format.UNKNOWN:
-        log.add("", what_it_is(head))
+        log.add(WHOLE, what_it_is(head))
     elif log.path.lower().endswith((".evtx", ".xml", ".zip", ".7z", ".gz")):
         # An empty text log is a whole log without lines; these formats are never empty.
-        log.add("", "the file is empty")
+        log.add(WHOLE, message("the file is empty"))
     return iter(())
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError) -> Message:
     if isinstance(error, Unreadable):
-        return str(error)
-    return f"it cannot be read: {error.strerror or error}"
+        return error.what
+    return message("it cannot be read: {error}", error=error.strerror or str(error))

@@ -9,9 +9,12 @@ from typing import IO, Any
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
+from beffroi.core.model import Message, message
+from beffroi.logs.formats.archive import bomb
 from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
 
 BLOCK = 1 << 20
+ENCRYPTED = message("it is encrypted; unpack it with its password first")
 
 # By itself the library takes up to 128 MB of output at a time into memory; a later version without this name does so again.
 py7zr.py7zr.get_memory_limit = lambda: BLOCK  # type: ignore[attr-defined]
@@ -25,7 +28,7 @@ def unpack(file: IO[bytes], budget: Budget) -> Iterator["Unpacked"]:
     try:
         with py7zr.SevenZipFile(file) as archive:
             if archive.needs_password():
-                raise Unreadable("it is encrypted; unpack it with its password first")
+                raise Unreadable(ENCRYPTED)
             names = [info.filename for info in archive.list() if not info.is_directory]
             for _ in names:
                 budget.member()
@@ -33,7 +36,7 @@ def unpack(file: IO[bytes], budget: Budget) -> Iterator["Unpacked"]:
             for name in names:
                 if not _stays_inside(name):
                     outside = factory.create(name)
-                    outside.failure = "its name leads out of the archive; it was not read"
+                    outside.failure = message("its name leads out of the archive; it was not read")
             failure = _extract(archive, [name for name in names if _stays_inside(name)], factory)
     except Unreadable:
         raise
@@ -41,27 +44,27 @@ def unpack(file: IO[bytes], budget: Budget) -> Iterator["Unpacked"]:
         raise Unreadable(_sentence(error)) from None
     for member in factory.members:
         if not member.complete and not member.failure:
-            member.failure, failure = failure, ""
+            member.failure, failure = failure, None
     yield from factory.members
     if failure:  # in no member in particular
         raise Unreadable(failure)
 
 
-def _extract(archive: Any, names: list[str], factory: "_Factory") -> str:
-    """Unpacks into `factory`; why it stopped early, or ""."""
+def _extract(archive: Any, names: list[str], factory: "_Factory") -> Message | None:
+    """Unpacks into `factory`; why it stopped early, or None."""
     try:
         archive.extract(targets=names, factory=factory)
     except Exception as error:  # noqa: BLE001 - as above; what was unpacked before stays
         return _sentence(error)
-    return ""
+    return None
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception) -> Message:
     if isinstance(error, Unreadable):
-        return str(error)
+        return error.what
     if isinstance(error, py7zr.exceptions.PasswordRequired):
-        return "it is encrypted; unpack it with its password first"
-    return f"it cannot be unpacked: {str(error) or type(error).__name__}"
+        return ENCRYPTED
+    return message("it cannot be unpacked: {error}", error=str(error) or type(error).__name__)
 
 
 def _stays_inside(name: str) -> bool:
@@ -87,7 +90,7 @@ class Unpacked(Py7zIO):
     def __init__(self, name: str, factory: _Factory) -> None:
         self.name = name
         self.complete = False
-        self.failure = ""  # why it, or its end, cannot be read
+        self.failure: Message | None = None  # why it, or its end, cannot be read
         self.file: IO[bytes] = tempfile.SpooledTemporaryFile(factory.budget.limits.memory)  # noqa: SIM115 - closed below
         weakref.finalize(self, self.file.close)
         self._factory = factory
@@ -100,11 +103,9 @@ class Unpacked(Py7zIO):
         factory.left -= len(data)
         factory.budget.spend(len(data))
         if self._size > limits.member:
-            raise TooMuch(f"it is longer than {limits.member:,} bytes; the rest was not read")
+            raise TooMuch(message("it is longer than {most:,} bytes; the rest was not read", most=limits.member))
         if factory.left < 0:
-            raise TooMuch(
-                f"it grows to more than {limits.ratio:,} times its size, as archive bombs do; the rest was not read"
-            )
+            raise bomb(limits)
         return self.file.write(data)
 
     def read(self, size: int | None = None) -> bytes:

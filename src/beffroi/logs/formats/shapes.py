@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from beffroi.core.model import Fields
+from beffroi.core.model import Fields, UnfitError, message
 from beffroi.logs.formats import eventxml, nxlog, winlogbeat
 from beffroi.logs.formats.windows import as_text, flatten, whole
 
@@ -16,7 +16,7 @@ DEPTH = 16  # of objects within objects that become dotted names; deeper ones ar
 def normalise(event: dict[str, Any]) -> tuple[Fields, bool]:
     """(the fields of one JSON object, whether its JSON text shows their values as they are).
 
-    Raises ValueError with a sentence where the object holds XML that cannot be read.
+    Raises UnfitError where the object holds XML that cannot be read.
     """
     inner = event.get("_source")
     if isinstance(inner, dict):  # an export of Elasticsearch
@@ -42,11 +42,11 @@ def _from_xml(text: str, event: dict[str, Any]) -> Fields:
     start = text.find("<Event ") if "<Event " in text else text.find("<Event>")
     end = text.rfind("</Event>")
     if start < 0 or end < start:
-        raise ValueError("the XML in it holds no whole <Event>")
+        raise UnfitError(message("the XML in it holds no whole <Event>"))
     fields = eventxml.parse(text[start : end + 8])
-    message = event.get("Message")
-    if isinstance(message, str) and message and "<Event" not in message[:256]:
-        fields.setdefault("Message", message)
+    rendered = event.get("Message")
+    if isinstance(rendered, str) and rendered and "<Event" not in rendered[:256]:
+        fields.setdefault("Message", rendered)
     return fields
 
 

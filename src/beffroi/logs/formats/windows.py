@@ -43,7 +43,7 @@ from typing import Any
 
 import orjson
 
-from beffroi.core.model import Fields
+from beffroi.core.model import Fields, UnfitError, message
 
 SOFT = ("Level", "Task", "Opcode", "Keywords", "Version")
 """Names of System that a field of EventData hides."""
@@ -57,7 +57,7 @@ _OPEN = {dict, list}  # types of values that must be looked into
 def flatten(event: dict[str, Any]) -> Fields:
     """The fields of `event`: what evtx-dump puts under "Event". Its EventData is used up: it becomes the fields.
 
-    What is not as it should be is absent. Raises TypeError where `event` is no object at all.
+    What is not as it should be is absent. Raises UnfitError where `event` is no object at all.
     """
     try:
         # The way of nearly every event; any surprise takes the careful way below, which does not mind what was added.
@@ -93,7 +93,7 @@ def flatten(event: dict[str, Any]) -> Fields:
 def _carefully(event: Mapping[str, Any]) -> Fields:
     """`flatten` for events that are not as nearly all are."""
     if not isinstance(event, dict):
-        raise TypeError("there is no event in it")
+        raise UnfitError(message("there is no event in it"))
     system = event.get("System")
     if not isinstance(system, dict):
         system = {}

@@ -10,7 +10,8 @@ Beside `accounts/new_administrator.yml` lies `accounts/new_administrator.samples
         - {times: 12, every: 20, event: {…}}               # twelve such events, twenty seconds apart
 
 Events are flat and in Sigma's names, as the readers give them. What every event has and the sample does not care about
-(computer, record number, time, provider) is filled in. Persons, houses and machines in them are invented.
+(computer, record number, time, provider) is filled in. The titles of the rules are sentences of the catalogues (tools/words.py),
+so that people read them in their language. Persons, houses and machines in them are invented.
 """
 
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ def _samples(rule_file: Path) -> Iterator[Sample]:
             raise RuleError(
                 path=file,
                 line=1,
-                reason=message("sample {number} is not complete ({error})", number=number, error=error),
+                reason=message("sample {number} is not complete ({error})", number=number, error=str(error)),
             ) from error
 
 
