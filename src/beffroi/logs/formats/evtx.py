@@ -88,7 +88,8 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
             log.add(_chunk(place - 1), early)
             pending, before = before[inside:] + chunk + pending, b""
             continue
-        mended = mend(chunk, _parse)
+        pending = pending or source.read(len(CHUNK_MAGIC))
+        mended = mend(chunk, _parse, followed=pending.startswith(CHUNK_MAGIC))
         for where, what in mended.faults:
             log.add(_chunk(place, where), what)
         for record in _not_given(mended.records, chunk, given):
