@@ -2,15 +2,16 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain, islice
 
-from beffroi.core.model import Fault
-from beffroi.hunting.reading import Emit, Progress, count, read_task
+from beffroi.hunting.reading import Count, Emit, Progress, read_task
 from beffroi.hunting.request import Outcome, Request
 from beffroi.hunting.spill import SortedSpill
 from beffroi.hunting.tasks import Task, tasks
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.rules.repository import PACK, RuleSet, load
+from beffroi.logs.formats import files
+from beffroi.rules.repository import PACK, load
 
 
 def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outcome:
@@ -18,19 +19,22 @@ def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outc
     correlations come last, in the order of time. Raises InputError where a path or a rule folder is not there."""
     ruleset = load(request.rules or [PACK], placeholders=request.placeholders, cache_folder=request.cache_folder)
     outcome = Outcome(refused=ruleset.refused, rules=len(ruleset.rules), correlations=len(ruleset.correlations))
-    faults = list[Fault]()
-    cut = list(tasks(request.paths, faults))
-    outcome.faults += faults
+    found = list(files(request.paths, faults=outcome.faults))
+    cut = tasks(found, cut=request.jobs > 1)
+    first = list(islice(cut, request.jobs))
     bases = SortedSpill()
+    sink = Sink(emit, bases.add)
+    count = Count(outcome, sum(file.size for file in found), progress)
+    worker = Worker(request, ruleset)
     gc.freeze()
     gc.disable()  # what a hunt makes has no cycles; collecting would walk all rules again and again
     try:
-        if request.jobs <= 1 or len(cut) <= 1:
-            idle = _alone(request, ruleset, cut, outcome, emit, bases, progress)
+        if len(first) <= 1:
+            idle = _alone(worker, chain(first, cut), count, sink)
         else:
             from beffroi.hunting.together import together
 
-            idle = together(request, ruleset, cut, outcome, emit, bases, progress)
+            idle = together(worker, first, cut, count, sink)
     finally:
         gc.enable()
         gc.unfreeze()
@@ -44,23 +48,10 @@ def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outc
     return outcome
 
 
-def _alone(
-    request: Request,
-    ruleset: RuleSet,
-    cut: Sequence[Task],
-    outcome: Outcome,
-    emit: Emit,
-    bases: SortedSpill,
-    progress: Progress | None,
-) -> set[str]:
-    worker = Worker(request, ruleset)
-    sink = Sink(emit, bases.add)
-    total, read = sum(task.size for task in cut), 0
+def _alone(worker: Worker, cut: Iterable[Task], count: Count, sink: Sink) -> set[str]:
     start = time.process_time()
     for task in cut:
-        count(outcome, read_task(worker, task, sink))
-        read += task.size
-        if progress:
-            progress(read, total)
-    outcome.shares = [time.process_time() - start]
+        count.add(task, read_task(worker, task, sink))
+        count.read(task)
+    count.outcome.shares = [time.process_time() - start]
     return worker.blind()

@@ -49,13 +49,18 @@ def looks_like(head: bytes) -> bool:
     return head.startswith((FILE_MAGIC, CHUNK_MAGIC)) or head[FILE_HEADER : FILE_HEADER + 8] == CHUNK_MAGIC
 
 
-def read(source: Source, log: FaultLog) -> Iterator[Event]:
-    """Every readable event of the file, chunk by chunk; what cannot be read goes to `log`."""
+def read(source: Source, log: FaultLog, first: int = 0, last: int | None = None) -> Iterator[Event]:
+    """Every readable event of the file, chunk by chunk; what cannot be read goes to `log`. Of a part of a file (`parts.py`):
+    its chunks from `first` up to `last`, which is not of it; the file header is read all the same."""
     announced, pending = _file_header(source, log)
-    place = 0
+    if last is not None:
+        announced = last  # chunks seen to be there; those behind them are not our concern
+    place = first
     zeros: list[int] = []  # places of chunks of nothing but zeros: preallocated, unless a used one follows
     before = b""  # the sound chunk before this one, from its free space on
-    while chunk := pending[:CHUNK] + source.read(CHUNK - len(pending)) if len(pending) < CHUNK else pending[:CHUNK]:
+    while place != last and (
+        chunk := pending[:CHUNK] + source.read(CHUNK - len(pending)) if len(pending) < CHUNK else pending[:CHUNK]
+    ):
         pending = pending[CHUNK:]
         if chunk == EMPTY:
             zeros.append(place)
