@@ -15,6 +15,7 @@ from beffroi.core.model import LogSource
 from beffroi.hunting import Request, hunt, tasks
 from beffroi.hunting import reading as running
 from beffroi.hunting import run as hunt_module
+from beffroi.hunting.worker import Sink, Worker
 from beffroi.logs.formats import files
 from tests.hunting.hunts import (
     BRUSSELS,
@@ -248,6 +249,31 @@ def test_a_large_file_that_is_exchanged_meanwhile_is_one_fault(
     assert (matches, [fault.path for fault in outcome.faults]) == ([], [str(path)])
 
 
+@pytest.mark.parametrize(("kinds", "begun"), [(1, 2), (40, 5)])
+def test_kinds_of_events_are_first_seen_before_processes_are_forked_but_few_tasks_are_read_for_it(
+    tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch, kinds: int, begun: int
+) -> None:
+    known = rules(
+        tmp_path / "rules",
+        **{
+            f"r{n}": CLEARED.replace("EventID: 1102", f"EventID: {n}").replace("2222-4", f"{n}-4")
+            for n in range(1000, 1040)
+        },
+    )
+    for place in range(80):
+        seen = [event(place, Channel="Security", EventID=1000 + place // 2 % kinds, Padding="x" * 400)]
+        write(tmp_path / "logs" / f"{place:02d}.json", seen)
+    read: list[tasks.Task] = []
+
+    def noted(worker: Worker, task: tasks.Task, sink: Sink) -> running.Done:
+        read.append(task)
+        return running.read_task(worker, task, sink)
+
+    monkeypatch.setattr(hunt_module, "read_task", noted)
+    lines, outcome = raw([tmp_path / "logs"], [known], jobs=2)
+    assert (len(lines), outcome.events, len(read)) == (80, 80, begun)
+
+
 def test_more_lines_than_a_pipe_holds_come_in_order(tmp_path: Path, known: Path, small_tasks: None) -> None:
     for place in range(6):
         write(tmp_path / "logs" / f"{place}.json", (whoami(number, User="x" * 900) for number in range(800)))
@@ -453,6 +479,19 @@ def victims(monkeypatch: pytest.MonkeyPatch) -> list[BaseProcess]:
     return started
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_is_told_to_the_end_but_not_before_all_processes_are_there(
+    night: Path, known: Path, small_tasks: None, victims: list[BaseProcess], jobs: int
+) -> None:
+    told: list[tuple[int, int, int]] = []
+    request = Request(paths=[night], zone=BRUSSELS, rules=[known], jobs=jobs)
+    hunt(request, lambda _: None, lambda read, total: told.append((len(victims), read, total)))
+    size = sum(path.stat().st_size for path in night.iterdir())
+    assert {(started, total) for started, _, total in told} == {(jobs if jobs > 1 else 0, size)}
+    assert [read for _, read, _ in told] == sorted({read for _, read, _ in told})
+    assert told[-1][1] == size
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("when", ["at once", "at the first match"])
 def test_a_process_killed_from_outside_ends_the_hunt_with_one_sentence(
@@ -468,7 +507,7 @@ def test_a_process_killed_from_outside_ends_the_hunt_with_one_sentence(
         write(tmp_path / "logs" / f"{place:02d}.json", (whoami(number) for number in range(1_000)))
 
     def kill(_line: bytes) -> None:
-        if victims[0].is_alive():
+        if victims and victims[0].is_alive():
             victims[0].kill()
             victims[0].join()
 

@@ -58,10 +58,10 @@ class Count:
         self._faults: list[Fault] = []  # of the file that is read in parts
         self._log: FaultLog | None = None
 
-    def read(self, task: Task) -> None:
+    def read(self, task: Task, *, tell: bool = True) -> None:
         """A task is read, perhaps before others that stand before it."""
         self._read += task.size
-        if self._progress:
+        if tell and self._progress:
             self._progress(self._read, self._total)
 
     def add(self, task: Task, done: Done) -> None:
