@@ -93,10 +93,6 @@ class Bench:
         argv: list[Argument] = [material.ROOT / "beffroi", "hunt", "--json", "--jobs", str(jobs), *chosen, *more, path]
         return Command(argv, out or self.work / "hunt.out", self.env)
 
-    def split(self, path: Path) -> Path:
-        """A flat log as a folder of files, as logs are kept in life: several processes share files, not one file."""
-        return material.split(path, path.with_suffix(""))
-
     def parse_only(self, path: Path) -> Command:
         argv = [*PYTHON, PROGRAMS / "parse_only.py", path]
         return Command(argv, self.work / "parse.out", self.env, own_account=True)

@@ -170,17 +170,6 @@ def _identifier(value: Any, count: int) -> Any:
     return f"{text[:-6]}{count % 0xFFFFFF:06x}" if len(text) > _LONG else f"{count % 65000}"
 
 
-def split(file: Path, folder: Path, parts: int = 16) -> Path:
-    """The lines of a file, in their order, as a folder of so many files."""
-    folder.mkdir()
-    with file.open("rb") as lines:
-        size = -(-file.stat().st_size // parts)
-        for number in range(parts):
-            with (folder / f"{number + 1:02}.ndjson").open("wb") as part:
-                part.writelines(lines.readlines(size))
-    return folder
-
-
 def without(events: list[dict[str, Any]], matches: Path) -> list[dict[str, Any]]:
     """The events that no match of a hunt through `write_flat(events, …, copies=1)` names."""
     with matches.open("rb") as file:

@@ -47,6 +47,8 @@ TARGETS = (
     Target("times less CPU than SQL, alike, Windows rules", 15, 30, ".1f", True, _peer("sqlite", "alike")),
     Target("two processes, recordings: CPU against one", 1.15, 1.05, ".2f", False, _speed("recordings", "against", 2)),
     Target("two processes, recordings: largest share", 0.57, 0.52, ".1%", False, _speed("recordings", "share", 2)),
+    Target("two processes, one flat file: CPU against one", 1.15, 1.05, ".2f", False, _speed("differ", "against", 2)),
+    Target("two processes, one flat file: largest share", 0.57, 0.52, ".1%", False, _speed("differ", "share", 2)),
     Target("most memory of any hunt above, MB", 250, 130, ",.0f", False, _memory),
     Target(
         "start, cached, all rules: s on the clock",

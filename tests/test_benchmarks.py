@@ -144,14 +144,6 @@ def test_flat_lines_are_those_of_the_shared_checks(corpus: Path, tmp_path: Path)
         assert material.write_flat(events, tmp_path / "ours", mode, 2).read_bytes() == theirs.read_bytes()
 
 
-def test_a_log_cut_into_files_is_the_same_log(tmp_path: Path) -> None:
-    log = tmp_path / "log.ndjson"
-    log.write_text("".join(f'{{"n": {n}}}\n' for n in range(1_000)))
-    parts = sorted(material.split(log, tmp_path / "log").iterdir())
-    assert len(parts) == 16
-    assert b"".join(part.read_bytes() for part in parts) == log.read_bytes()
-
-
 def test_no_two_events_are_equal_and_kept_values_stay(tmp_path: Path) -> None:
     event = {
         "EventID": 1,

@@ -15,6 +15,8 @@ from beffroi.core.model import LogSource
 from beffroi.hunting import Request, hunt, tasks
 from beffroi.hunting import reading as running
 from beffroi.hunting import run as hunt_module
+from beffroi.hunting.worker import Sink, Worker
+from beffroi.logs.formats import files
 from tests.hunting.hunts import (
     BRUSSELS,
     CLEARED,
@@ -30,7 +32,7 @@ from tests.hunting.hunts import (
     whoami,
     write,
 )
-from tests.logs.formats.samples import thirty
+from tests.logs.formats.samples import evtx, thirty
 
 WHOAMI_ID, CLEARED_ID = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 FAILED_ID, GUESSED_ID = "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444"
@@ -179,8 +181,97 @@ def test_several_processes_print_the_same_bytes_as_one(night: Path, known: Path,
     assert together == alone
     assert len(alone) > 40
     assert (counted.events, counted.matches, counted.blind) == (recounted.events, recounted.matches, recounted.blind)
-    assert sorted(map(str, recounted.faults)) == sorted(map(str, counted.faults)) != []
+    assert recounted.faults == counted.faults != []
     assert len(recounted.shares) == min(jobs, 7)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes megabytes otherwise: files worth cutting."""
+    monkeypatch.setattr(tasks, "TASK_BYTES", 20_000)
+    monkeypatch.setattr(tasks, "PART_BYTES", 9_000)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A log of lines, some of them bad, between small files, and a log of chunks, some of them bad."""
+    folder = tmp_path / "large"
+    for name in ("a", "c"):
+        write(folder / f"{name}.json", [whoami()])
+    unnumbered = {name: value for name, value in whoami().items() if name != "EventRecordID"}
+    write(folder / "b.json", ((whoami(n), unnumbered, failed(n, seconds=n))[n % 3] for n in range(900)))
+    lines = (folder / "b.json").read_bytes().splitlines(keepends=True)
+    lines[::7] = [b"no json\n"] * len(lines[::7])
+    (folder / "b.json").write_bytes(b"".join(lines))
+    chunks = bytearray(evtx([{"CommandLine": f"whoami {number}"} for number in range(60)], each=5))
+    for chunk in (1, 4, 5, 10):
+        chunks[4_096 + chunk * 65_536 + 700] ^= 0xFF
+    (folder / "d.evtx").write_bytes(chunks[:-30_000])
+    return folder
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_a_large_file_is_shared_and_nobody_can_tell(large: Path, known: Path, small_parts: None, jobs: int) -> None:
+    alone, counted = raw([large], [known])
+    together, recounted = raw([large], [known], jobs=jobs)
+    assert together == alone
+    assert recounted.faults == counted.faults
+    assert {Path(fault.path).name for fault in counted.faults} == {"b.json", "d.evtx"}
+    assert (counted.events, counted.matches, counted.blind) == (recounted.events, recounted.matches, recounted.blind)
+    assert len(recounted.shares) == jobs
+    (one_file, _), (shared, by_many) = (raw([large / "b.json"], [known], jobs=each) for each in (1, jobs))
+    assert (shared, len(by_many.shares)) == (one_file, jobs)
+
+
+@pytest.mark.parametrize("bound", [1_500, 2_500])
+def test_the_faults_of_parts_are_bounded_as_those_of_a_file(
+    tmp_path: Path, known: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    monkeypatch.setattr(running, "MOST_FAULTS", bound)
+    write(tmp_path / "logs" / "a.json", [whoami()])
+    for name in ("b", "c"):
+        (tmp_path / "logs" / f"{name}.json").write_bytes(orjson.dumps(whoami()) + b"\n" + b"no json\n" * 20_000)
+    (tmp_path / "logs" / "d.evtx").write_bytes(b"ElfFile\0")
+    alone, together = (hunted([tmp_path / "logs"], [known], jobs=jobs)[1] for jobs in (1, 3))
+    assert together.faults == alone.faults
+    assert together.faults_uncounted == alone.faults_uncounted
+    assert len(alone.faults) == min(bound, 1_001 + 1_001 + 1)
+
+
+def test_a_large_file_that_is_exchanged_meanwhile_is_one_fault(
+    tmp_path: Path, known: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.json", (whoami(number) for number in range(900)))
+    cut = list(tasks.tasks(files([path], faults=[]), cut=True))
+    monkeypatch.setattr(hunt_module, "tasks", lambda *_, **__: iter(cut))
+    write(tmp_path / "b.json", [event()] * 2_000).replace(path)
+    matches, outcome = hunted([path], [known], jobs=2)
+    assert (matches, [fault.path for fault in outcome.faults]) == ([], [str(path)])
+
+
+@pytest.mark.parametrize(("kinds", "begun"), [(1, 2), (40, 5)])
+def test_kinds_of_events_are_first_seen_before_processes_are_forked_but_few_tasks_are_read_for_it(
+    tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch, kinds: int, begun: int
+) -> None:
+    known = rules(
+        tmp_path / "rules",
+        **{
+            f"r{n}": CLEARED.replace("EventID: 1102", f"EventID: {n}").replace("2222-4", f"{n}-4")
+            for n in range(1000, 1040)
+        },
+    )
+    for place in range(80):
+        seen = [event(place, Channel="Security", EventID=1000 + place // 2 % kinds, Padding="x" * 400)]
+        write(tmp_path / "logs" / f"{place:02d}.json", seen)
+    read: list[tasks.Task] = []
+
+    def noted(worker: Worker, task: tasks.Task, sink: Sink) -> running.Done:
+        read.append(task)
+        return running.read_task(worker, task, sink)
+
+    monkeypatch.setattr(hunt_module, "read_task", noted)
+    lines, outcome = raw([tmp_path / "logs"], [known], jobs=2)
+    assert (len(lines), outcome.events, len(read)) == (80, 80, begun)
 
 
 def test_more_lines_than_a_pipe_holds_come_in_order(tmp_path: Path, known: Path, small_tasks: None) -> None:
@@ -352,8 +443,8 @@ def test_a_recording_that_vanishes_meanwhile_is_a_fault_like_others(
     tmp_path: Path, known: Path, monkeypatch: pytest.MonkeyPatch, small_tasks: None, jobs: int
 ) -> None:
     paths = [write(tmp_path / "logs" / f"{place}.json", [whoami()]) for place in range(6)]
-    cut = list(tasks.tasks([tmp_path / "logs"], []))
-    monkeypatch.setattr(hunt_module, "tasks", lambda *_: cut)
+    cut = list(tasks.tasks(files([tmp_path / "logs"], faults=[]), cut=False))
+    monkeypatch.setattr(hunt_module, "tasks", lambda *_, **__: iter(cut))
     paths[3].unlink()
     matches, outcome = hunted([tmp_path / "logs"], [known], jobs=jobs)
     assert len(matches) == 5
@@ -388,6 +479,19 @@ def victims(monkeypatch: pytest.MonkeyPatch) -> list[BaseProcess]:
     return started
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_is_told_to_the_end_but_not_before_all_processes_are_there(
+    night: Path, known: Path, small_tasks: None, victims: list[BaseProcess], jobs: int
+) -> None:
+    told: list[tuple[int, int, int]] = []
+    request = Request(paths=[night], zone=BRUSSELS, rules=[known], jobs=jobs)
+    hunt(request, lambda _: None, lambda read, total: told.append((len(victims), read, total)))
+    size = sum(path.stat().st_size for path in night.iterdir())
+    assert {(started, total) for started, _, total in told} == {(jobs if jobs > 1 else 0, size)}
+    assert [read for _, read, _ in told] == sorted({read for _, read, _ in told})
+    assert told[-1][1] == size
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("when", ["at once", "at the first match"])
 def test_a_process_killed_from_outside_ends_the_hunt_with_one_sentence(
@@ -403,7 +507,7 @@ def test_a_process_killed_from_outside_ends_the_hunt_with_one_sentence(
         write(tmp_path / "logs" / f"{place:02d}.json", (whoami(number) for number in range(1_000)))
 
     def kill(_line: bytes) -> None:
-        if victims[0].is_alive():
+        if victims and victims[0].is_alive():
             victims[0].kill()
             victims[0].join()
 

@@ -28,7 +28,8 @@ class Request:
 @dataclass(slots=True)
 class Outcome:
     """What a hunt came to, counted. `blind` rules had nothing to look at in these recordings; `forgotten` events were too
-    many for a correlation's memory; `others` are files that are no logs at all; `shares` is the CPU time in seconds of each process."""
+    many for a correlation's memory; `others` are files that are no logs at all; `shares` is the CPU time in seconds of each process,
+    without what was read before they were forked."""
 
     events: int = 0
     matches: int = 0

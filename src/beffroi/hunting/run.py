@@ -2,15 +2,19 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
-from beffroi.core.model import Fault
-from beffroi.hunting.reading import Emit, Progress, count, read_task
+from beffroi.hunting.reading import Count, Emit, Progress, read_task
 from beffroi.hunting.request import Outcome, Request
 from beffroi.hunting.spill import SortedSpill
 from beffroi.hunting.tasks import Task, tasks
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.rules.repository import PACK, RuleSet, load
+from beffroi.logs.formats import files
+from beffroi.rules.repository import PACK, load
+
+BEGUN = 4
+"""One in so many of the bytes that each process will read may be read before they are forked."""
 
 
 def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outcome:
@@ -18,19 +22,25 @@ def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outc
     correlations come last, in the order of time. Raises InputError where a path or a rule folder is not there."""
     ruleset = load(request.rules or [PACK], placeholders=request.placeholders, cache_folder=request.cache_folder)
     outcome = Outcome(refused=ruleset.refused, rules=len(ruleset.rules), correlations=len(ruleset.correlations))
-    faults = list[Fault]()
-    cut = list(tasks(request.paths, faults))
-    outcome.faults += faults
+    found = list(files(request.paths, faults=outcome.faults))
+    total = sum(file.size for file in found)
+    cut = tasks(found, cut=request.jobs > 1)
     bases = SortedSpill()
+    sink = Sink(emit, bases.add)
+    count = Count(outcome, total, progress)
+    worker = Worker(request, ruleset)
     gc.freeze()
     gc.disable()  # what a hunt makes has no cycles; collecting would walk all rules again and again
     try:
-        if request.jobs <= 1 or len(cut) <= 1:
-            idle = _alone(request, ruleset, cut, outcome, emit, bases, progress)
+        if request.jobs > 1:
+            cut = _begun(worker, cut, count, sink, total // (BEGUN * request.jobs))
+        first = list(islice(cut, request.jobs))
+        if len(first) <= 1:
+            idle = _alone(worker, chain(first, cut), count, sink)
         else:
             from beffroi.hunting.together import together
 
-            idle = together(request, ruleset, cut, outcome, emit, bases, progress)
+            idle = together(worker, first, cut, count, sink)
     finally:
         gc.enable()
         gc.unfreeze()
@@ -44,23 +54,25 @@ def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outc
     return outcome
 
 
-def _alone(
-    request: Request,
-    ruleset: RuleSet,
-    cut: Sequence[Task],
-    outcome: Outcome,
-    emit: Emit,
-    bases: SortedSpill,
-    progress: Progress | None,
-) -> set[str]:
-    worker = Worker(request, ruleset)
-    sink = Sink(emit, bases.add)
-    total, read = sum(task.size for task in cut), 0
+def _begun(worker: Worker, cut: Iterator[Task], count: Count, sink: Sink, most: int) -> Iterator[Task]:
+    """Read the first tasks, up to so many bytes, until one shows the rules nothing new; gives those that are left. How to
+    look at a kind of event is worked out when the first is seen, and what is seen before processes are forked they all know."""
+    unseen = -1
+    for task in cut:
+        left = len(worker.blind())
+        if left == unseen or task.size > most:
+            return chain((task,), cut)
+        unseen = left
+        most -= task.size
+        count.add(task, read_task(worker, task, sink))
+        count.read(task, tell=False)  # a progress bar runs a thread, and who has threads should not fork
+    return cut
+
+
+def _alone(worker: Worker, cut: Iterable[Task], count: Count, sink: Sink) -> set[str]:
     start = time.process_time()
     for task in cut:
-        count(outcome, read_task(worker, task, sink))
-        read += task.size
-        if progress:
-            progress(read, total)
-    outcome.shares = [time.process_time() - start]
+        count.add(task, read_task(worker, task, sink))
+        count.read(task)
+    count.outcome.shares = [time.process_time() - start]
     return worker.blind()

@@ -1,33 +1,28 @@
 """A hunt in several processes: the output is the same line for line, whatever their number.
 
 Each process takes the next task when it is done with its last, so that none waits while another still has much to do. They
-are forked after the rules are loaded, so that loading is paid once.
+are forked after the rules are loaded and the worker is made, so that this is paid once.
 """
 
 import multiprocessing
 import signal
 import tempfile
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from beffroi.core.errors import BeffroiError
-from beffroi.hunting.reading import Emit, Progress, count, read_task
-from beffroi.hunting.request import Outcome, Request
-from beffroi.hunting.spill import SortedSpill
+from beffroi.hunting.reading import Count, Done, Emit, read_task
 from beffroi.hunting.tasks import Task
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.rules.repository import RuleSet
 
 BLOB = 1 << 18
 
 
-def _serve(connection: Connection, request: Request, ruleset: RuleSet, cut: Sequence[Task]) -> None:
+def _serve(connection: Connection, worker: Worker) -> None:
     """A process: read the tasks it is told, send what they give. Messages: (kind, payload)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = Worker(request, ruleset)
     start = time.process_time()
     held: dict[str, list[bytes]] = {"matches": [], "bases": []}
     size = 0
@@ -53,8 +48,8 @@ def _serve(connection: Connection, request: Request, ruleset: RuleSet, cut: Sequ
         size = 0
 
     sink = Sink(keep("matches"), keep("bases"))
-    while (index := connection.recv()) is not None:
-        done = read_task(worker, cut[index], sink)
+    while (task := connection.recv()) is not None:
+        done = read_task(worker, task, sink)
         flush()
         connection.send(("done", done))
     connection.send(("end", (time.process_time() - start, worker.blind())))
@@ -62,32 +57,35 @@ def _serve(connection: Connection, request: Request, ruleset: RuleSet, cut: Sequ
 
 
 class _Ordered:
-    """Lines of tasks that run side by side, given on in the order of the tasks; those that must wait lie in files."""
+    """What tasks give that run side by side, given on in the order of the tasks; lines that must wait lie in files."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, count: Count) -> None:
         self._emit = emit
+        self._count = count
         self._next = 0
         self._waiting: dict[int, Any] = {}
-        self._finished: set[int] = set()
+        self._finished: dict[int, tuple[Task, Done]] = {}
 
-    def add(self, task: int, blob: bytes) -> None:
-        if task == self._next:
+    def add(self, place: int, blob: bytes) -> None:
+        """Lines of the task in that place."""
+        if place == self._next:
             for line in blob.split(b"\n"):
                 self._emit(line)
             return
-        if task not in self._waiting:
-            self._waiting[task] = tempfile.SpooledTemporaryFile(max_size=BLOB)  # noqa: SIM115 - closed in finish
-        self._waiting[task].write(blob + b"\n")
+        if place not in self._waiting:
+            self._waiting[place] = tempfile.SpooledTemporaryFile(max_size=BLOB)  # noqa: SIM115 - closed in finish
+        self._waiting[place].write(blob + b"\n")
 
     def close(self) -> None:
         """Give up what still waits."""
         for waiting in self._waiting.values():
             waiting.close()
 
-    def finish(self, task: int) -> None:
-        self._finished.add(task)
+    def finish(self, place: int, task: Task, done: Done) -> None:
+        """The task in that place has given all it has."""
+        self._finished[place] = task, done
         while self._next in self._finished:
-            self._finished.discard(self._next)
+            self._count.add(*self._finished.pop(self._next))
             self._next += 1
             waiting = self._waiting.pop(self._next, None)
             if waiting is not None:
@@ -97,55 +95,46 @@ class _Ordered:
                         self._emit(line[:-1])
 
 
-def together(
-    request: Request,
-    ruleset: RuleSet,
-    cut: Sequence[Task],
-    outcome: Outcome,
-    emit: Emit,
-    bases: SortedSpill,
-    progress: Progress | None,
-) -> set[str]:
+def together(worker: Worker, first: Sequence[Task], others: Iterator[Task], count: Count, sink: Sink) -> set[str]:
+    """Read all tasks, with a process for each of the first. Gives the rules that had nothing to look at."""
     context = multiprocessing.get_context("fork")
-    waiting = deque(range(len(cut)))
-    ordered = _Ordered(emit)
-    total, read = sum(task.size for task in cut), 0
-    running: dict[Connection, deque[int]] = {}
+    ordered = _Ordered(sink.matches, count)
+    running: dict[Connection, tuple[int, Task]] = {}
     processes = []
     idle: set[str] | None = None
     try:
-        for _ in range(min(request.jobs, len(cut))):
+        for place, task in enumerate(first):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, request, ruleset, cut), daemon=True)
+            process = context.Process(target=_serve, args=(theirs, worker), daemon=True)
             process.start()
             theirs.close()
             processes.append(process)
-            running[ours] = deque()
-        for _ahead in range(2):  # one ahead, so that no process waits for us
-            for each, mine in running.items():
-                _next_task(each, mine, waiting)
+            running[ours] = place, task
+        for each, (_, task) in running.items():
+            _hand(each, task)
+        upcoming = enumerate(others, len(first))
         while running:
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
                 kind, payload = _received(connection)
+                place, task = running[connection]
                 if kind == "end":
                     share, unseen = payload
-                    outcome.shares.append(share)
+                    count.outcome.shares.append(share)
                     idle = unseen if idle is None else idle & unseen
                     del running[connection]
                 elif kind == "matches":
-                    ordered.add(running[connection][0], payload)
+                    ordered.add(place, payload)
                 elif kind == "bases":
                     for line in payload.split(b"\n"):
-                        bases.add(line)
+                        sink.bases(line)
                 else:
-                    task = running[connection].popleft()
-                    count(outcome, payload)
-                    ordered.finish(task)
-                    _next_task(connection, running[connection], waiting)
-                    read += cut[task].size
-                    if progress:
-                        progress(read, total)
+                    following = next(upcoming, None)
+                    if following:
+                        running[connection] = following
+                    _hand(connection, following[1] if following else None)
+                    ordered.finish(place, task, payload)
+                    count.read(task)
     finally:
         ordered.close()
         for process in processes:
@@ -158,7 +147,7 @@ def together(
 def _received(connection: Connection) -> Any:
     try:
         return connection.recv()
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):  # it may end within a message
         raise _ended() from None
 
 
@@ -166,13 +155,9 @@ def _ended() -> BeffroiError:
     return BeffroiError("a process of the hunt was ended from outside; start it again")
 
 
-def _next_task(connection: Connection, mine: deque[int], waiting: deque[int]) -> None:
-    """Hand out the next task, or say that there is none once the process has none left."""
+def _hand(connection: Connection, task: Task | None) -> None:
+    """Tell a process what to read next; nothing: that it may end. It waits for that, so that none waits for the other's pipe."""
     try:
-        if waiting:
-            mine.append(waiting[0])
-            connection.send(waiting.popleft())
-        elif not mine:
-            connection.send(None)
+        connection.send(task)
     except ConnectionError:
         raise _ended() from None

@@ -161,6 +161,17 @@ def test_bytes_lost_among_records_cost_these_and_what_follows_in_the_chunk() -> 
     assert "chunk 1: another chunk begins after 65,246 of its 65,536 bytes" in faults
 
 
+@pytest.mark.parametrize(("place", "new"), [(FIRST_RECORD + 80, b"ElfChnk\0"), (SECOND - 3, b"Elf")])
+def test_what_looks_like_a_chunk_in_a_damaged_one_is_its_own_where_the_next_is_in_its_place(
+    place: int, new: bytes
+) -> None:
+    data = bytearray(patched(FIRST_RECORD + 24, b"\xee" * 40))
+    data[place : place + len(new)] = new
+    found, faults = commands(bytes(data))
+    assert found == COMMANDS[1:]
+    assert [fault.split(":")[0] for fault in faults] == ["chunk 0, record 1"]
+
+
 def test_chunks_without_any_file_header_are_read() -> None:
     found, faults = commands(thirty()[FILE_HEADER:])
     assert found == COMMANDS

@@ -48,7 +48,7 @@ def test_a_folder_is_walked_in_the_order_of_names(tmp_path: Path) -> None:
         "b/2.json",
     ]
     assert list(found.values()) == [2, 30, 2, 2, 2]
-    assert [str(path) for path, _ in files([tmp_path], faults=[])] == list(found)
+    assert [file.path for file in files([tmp_path], faults=[])] == list(found)
 
 
 def test_names_say_nothing(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_missing_path_is_an_error_before_anything_is_read(tmp_path: Path) -> N
     with pytest.raises(InputError, match="nowhere: there is no such file or folder"):
         recordings([tmp_path / "a.json", tmp_path / "nowhere"], faults=[])
     with pytest.raises(InputError, match=r"one, .*two: there are no such files or folders"):
-        files([tmp_path / "one", tmp_path / "two"], faults=[]).__next__()
+        files([tmp_path / "one", tmp_path / "two"], faults=[])
 
 
 def test_pipes_sockets_devices_and_links_are_named_and_nothing_hangs(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_pipes_sockets_devices_and_links_are_named_and_nothing_hangs(tmp_path: P
         "nowhere": "it is a link; name what it points to in order to read that",
     }
     told: list[Fault] = []
-    assert [path.name for path, _ in files([tmp_path], faults=told)] == ["a.json"]
+    assert [Path(file.path).name for file in files([tmp_path], faults=told)] == ["a.json"]
     assert len(told) == 5
 
 

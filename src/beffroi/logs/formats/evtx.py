@@ -49,13 +49,18 @@ def looks_like(head: bytes) -> bool:
     return head.startswith((FILE_MAGIC, CHUNK_MAGIC)) or head[FILE_HEADER : FILE_HEADER + 8] == CHUNK_MAGIC
 
 
-def read(source: Source, log: FaultLog) -> Iterator[Event]:
-    """Every readable event of the file, chunk by chunk; what cannot be read goes to `log`."""
+def read(source: Source, log: FaultLog, first: int = 0, last: int | None = None) -> Iterator[Event]:
+    """Every readable event of the file, chunk by chunk; what cannot be read goes to `log`. Of a part of a file (`parts.py`):
+    its chunks from `first` up to `last`, which is not of it; the file header is read all the same."""
     announced, pending = _file_header(source, log)
-    place = 0
+    if last is not None:
+        announced = last  # chunks seen to be there; those behind them are not our concern
+    place = first
     zeros: list[int] = []  # places of chunks of nothing but zeros: preallocated, unless a used one follows
     before = b""  # the sound chunk before this one, from its free space on
-    while chunk := pending[:CHUNK] + source.read(CHUNK - len(pending)) if len(pending) < CHUNK else pending[:CHUNK]:
+    while place != last and (
+        chunk := pending[:CHUNK] + source.read(CHUNK - len(pending)) if len(pending) < CHUNK else pending[:CHUNK]
+    ):
         pending = pending[CHUNK:]
         if chunk == EMPTY:
             zeros.append(place)
@@ -88,7 +93,8 @@ def read(source: Source, log: FaultLog) -> Iterator[Event]:
             log.add(_chunk(place - 1), early)
             pending, before = before[inside:] + chunk + pending, b""
             continue
-        mended = mend(chunk, _parse)
+        pending = pending or source.read(len(CHUNK_MAGIC))
+        mended = mend(chunk, _parse, followed=pending.startswith(CHUNK_MAGIC))
         for where, what in mended.faults:
             log.add(_chunk(place, where), what)
         for record in _not_given(mended.records, chunk, given):

@@ -51,10 +51,11 @@ def counts(chunk: bytes) -> tuple[int, int]:
     return (last - first + 1) if first <= last < 1 << 63 else 0, free
 
 
-def mend(chunk: bytes, parse: Parse) -> Mended:
-    """What can be read of `chunk` (up to 64 KiB, with or without a good header)."""
+def mend(chunk: bytes, parse: Parse, *, followed: bool = False) -> Mended:
+    """What can be read of `chunk` (up to 64 KiB, with or without a good header). `followed` says that another chunk begins
+    right behind it: no bytes are missing, and what looks like a chunk inside it is its own."""
     faults: list[tuple[Message, Message]] = []
-    chunk, rest = _cut(chunk, faults)
+    chunk, rest = (chunk, b"") if followed else _cut(chunk, faults)
     if not chunk.strip(b"\0"):  # the empty rest of a file
         return Mended([], [], rest)
     headed = chunk.startswith(CHUNK_MAGIC) and len(chunk) >= CHUNK_HEADER

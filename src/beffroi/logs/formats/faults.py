@@ -29,8 +29,13 @@ class FaultLog:
         else:
             self.count += 1
 
+    @property
+    def untold(self) -> int:
+        """How many were only counted."""
+        return max(0, self.count - self._most)
+
     def close(self) -> None:
-        if self.count > self._most:
-            more = message("{count:,} more places could not be read", count=self.count - self._most)
+        if self.untold:
+            more = message("{count:,} more places could not be read", count=self.untold)
             self._into.append(Fault(self.path, WHOLE, more))
             self._most = self.count

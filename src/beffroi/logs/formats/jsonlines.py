@@ -26,7 +26,7 @@ def read(source: Source, log: FaultLog, limits: Limits) -> Iterator[Event]:
     head = source.read(BLOCK)
     source = Rewound(head, source)
     if by_line(head):
-        return _lines(source, log, limits)
+        return read_lines(source, log, limits)
     return _document(source, log, limits)
 
 
@@ -47,12 +47,13 @@ def by_line(head: bytes) -> bool:
     return False
 
 
-def _lines(source: Source, log: FaultLog, limits: Limits) -> Iterator[Event]:
+def read_lines(source: Source, log: FaultLog, limits: Limits, before: int = 0) -> Iterator[Event]:
+    """The same of UTF-8 known to hold a value a line, behind so many lines of the file."""
     loads = orjson.loads
     plain = {dict, list}.isdisjoint
     reader = buffered(source, BUFFER)
     longest = limits.line
-    for place, line in enumerate(iter(partial(reader.readline, longest), b""), 1):
+    for place, line in enumerate(iter(partial(reader.readline, longest), b""), before + 1):
         try:
             event = loads(line)
             number = event["EventRecordID"]

@@ -9,26 +9,19 @@ from pathlib import Path
 from typing import IO
 
 from beffroi.core.errors import InputError
-from beffroi.core.model import WHOLE, Event, Fault, Message, message
+from beffroi.core.model import WHOLE, Event, Fault, message
 from beffroi.logs.formats import archive, eventxml, evtx, jsonlines
-from beffroi.logs.formats.budget import Budget, TooMuch, Unreadable
+from beffroi.logs.formats.budget import Budget, TooMuch
 from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.limits import Limits
+from beffroi.logs.formats.opening import hindrance, refuse
+from beffroi.logs.formats.parts import Part
 from beffroi.logs.formats.recognise import HEAD, MORE, Format, recognise, what_it_is
-from beffroi.logs.formats.sources import Rewound, Source, as_utf8
-
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # a pipe without a writer must not make us wait
-_KINDS: tuple[tuple[Callable[[int], bool], Message], ...] = (
-    (stat.S_ISLNK, message("it is a link; name what it points to in order to read that")),
-    (stat.S_ISFIFO, message("it is a named pipe, not a file")),
-    (stat.S_ISSOCK, message("it is a socket, not a file")),
-    (stat.S_ISCHR, message("it is a device, not a file")),
-    (stat.S_ISBLK, message("it is a device, not a file")),
-)
+from beffroi.logs.formats.sources import Rewound, Source, Stretch, as_utf8
 
 
 class Recording:
-    """One file or archive member, read lazily and once. `faults` fills while `events` runs."""
+    """One file, part of a file or archive member, read lazily and once. `faults` fills while `events` runs."""
 
     def __init__(
         self, path: str, size: int, limits: Limits, opened: "_Opened | None", reopen: "Callable[[], _Opened]"
@@ -36,6 +29,9 @@ class Recording:
         self.path = path  # as shown to people: "dir/a.evtx", "b.zip!inner/c.evtx"
         self.size = size  # bytes; 0 where an archive does not say
         self.faults: list[Fault] = []
+        self.more_faults = (
+            0  # of a part, beyond those that are told: how many its file has shows when all parts are read
+        )
         self._limits = limits
         self._opened = opened
         self._reopen = reopen
@@ -48,11 +44,14 @@ class Recording:
             opened = opened or self._reopen()
             yield from _events(opened, log, self._limits)
         except OSError as error:
-            log.add(WHOLE, _reason(error))
+            log.add(WHOLE, hindrance(error))
         finally:
             if opened:
                 opened.close()
-            log.close()
+            if opened and opened.part:
+                self.more_faults = log.untold
+            else:
+                log.close()
 
     def release(self) -> None:
         """Closes what was opened to recognise the file; `events` opens it again."""
@@ -62,12 +61,13 @@ class Recording:
 
 
 class _Opened:
-    """A stream at its beginning, with what was seen of it."""
+    """A stream at its beginning, or where its part begins, with what was seen of it."""
 
-    def __init__(self, source: Source, head: bytes, close: Callable[[], None]) -> None:
+    def __init__(self, source: Source, head: bytes, close: Callable[[], None], part: Part | None = None) -> None:
         self.source = source
         self.head = head
         self.close = close
+        self.part = part
 
 
 def recordings(paths: Sequence[Path], *, limits: Limits | None = None, faults: list[Fault]) -> Iterator[Recording]:
@@ -76,8 +76,7 @@ def recordings(paths: Sequence[Path], *, limits: Limits | None = None, faults: l
     What is no recording is told to `faults`: pipes, folders that cannot be listed, archives beyond `limits`. Raises
     InputError at once, before anything is read, where a path does not exist.
     """
-    _all_there(paths)
-    return _recordings(paths, limits or Limits(), faults)
+    return (each for file in files(paths, faults=faults) for each in recordings_in(file, limits=limits, faults=faults))
 
 
 def _all_there(paths: Sequence[Path]) -> None:
@@ -96,46 +95,32 @@ def shown(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[tuple[Path, int]]:
-    """(path, bytes) of each file under `paths`, in the order in which `recordings` reads them; what a folder holds besides
-    (links, pipes) is told to `faults` here. Raises InputError as `recordings` does."""
+def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[Part]:
+    """Each file under `paths`, in the order in which `recordings` reads them; what a folder holds besides (links, pipes) is
+    told to `faults` here. Raises InputError as `recordings` does."""
     _all_there(paths)
-    for path in paths:
-        kind = _mode(path, faults, follow=True)
-        if kind is None:
+    return _files(paths, faults)
+
+
+def _files(paths: Sequence[Path], faults: list[Fault]) -> Iterator[Part]:
+    for path in map(os.fspath, paths):
+        try:
+            # A path that a person names is followed when it is a link; what a folder holds is not.
+            named = os.stat(path)  # noqa: PTH116 - for thousands of files
+        except OSError as error:
+            faults.append(Fault(shown(path), WHOLE, hindrance(error)))
             continue
-        if not stat.S_ISDIR(kind):
-            yield Path(path), Path(path).stat().st_size
+        if not stat.S_ISDIR(named.st_mode):
+            yield Part(path, named.st_size, follow=True)
             continue
-        for name in _walk(os.fspath(path).rstrip(os.sep) or os.sep, faults):
+        for name in _walk(path.rstrip(os.sep) or os.sep, faults):
             try:
                 found = os.lstat(name)
-                _refuse(found.st_mode)
+                refuse(found.st_mode)
             except OSError as error:
-                faults.append(Fault(shown(name), WHOLE, _reason(error)))
+                faults.append(Fault(shown(name), WHOLE, hindrance(error)))
             else:
-                yield Path(name), found.st_size
-
-
-def _recordings(paths: Sequence[Path], limits: Limits, faults: list[Fault]) -> Iterator[Recording]:
-    for path in paths:
-        # A path that a person names is followed when it is a link; what a folder holds is not.
-        kind = _mode(path, faults, follow=True)
-        if kind is None:
-            continue
-        if stat.S_ISDIR(kind):
-            for entry in _walk(os.fspath(path).rstrip(os.sep) or os.sep, faults):
-                yield from _file(entry, limits, faults, follow=False)
-        else:
-            yield from _file(os.fspath(path), limits, faults, follow=True)
-
-
-def _mode(path: str | Path, faults: list[Fault], *, follow: bool) -> int | None:
-    try:
-        return os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116 - for thousands of files
-    except OSError as error:
-        faults.append(Fault(shown(path), WHOLE, _reason(error)))
-        return None
+                yield Part(name, found.st_size, follow=False)
 
 
 def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
@@ -150,7 +135,7 @@ def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
             with os.scandir(path) as entries:
                 listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError as error:
-            faults.append(Fault(shown(path), WHOLE, _reason(error)))
+            faults.append(Fault(shown(path), WHOLE, hindrance(error)))
             continue
         # Files directly, folders when their turn comes.
         below: list[str] = []
@@ -162,48 +147,31 @@ def _walk(folder: str, faults: list[Fault]) -> Iterator[str]:
         waiting.append(iter(below))
 
 
-def _open_file(path: str, *, follow: bool) -> FileIO:
-    """A regular file, opened without ever waiting. Raises OSError."""
-    mode = os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116 - before opening: to open a device can do something
-    _refuse(mode)
-    descriptor = os.open(path, _OPEN | (0 if follow else os.O_NOFOLLOW))
-    file = FileIO(descriptor)
-    try:
-        _refuse(os.fstat(descriptor).st_mode)  # it may have been exchanged meanwhile
-    except OSError:
-        file.close()
-        raise
-    return file
-
-
-def _refuse(mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise Unreadable(next((what for is_kind, what in _KINDS if is_kind(mode)), message("it is no file")))
-
-
-def _file(path: str, limits: Limits, faults: list[Fault], *, follow: bool) -> Iterator[Recording]:
-    name = shown(path)
+def recordings_in(part: Part, *, limits: Limits | None = None, faults: list[Fault]) -> Iterator[Recording]:
+    """The recordings in a file, or the one in a part of a file."""
+    limits = limits or Limits()
+    name = shown(part.path)
 
     def opened() -> _Opened:
-        file = _open_file(path, follow=follow)
+        file = part.open()
         try:
             head = file.read(HEAD)
-            file.seek(0)
+            file.seek(part.start)
         except OSError:
             file.close()
             raise
-        return _Opened(file, head, file.close)
+        return _Opened(file, head, file.close, part if part.cut_from else None)
 
     try:
         first = opened()
     except OSError as error:
-        faults.append(Fault(name, WHOLE, _reason(error)))
+        faults.append(Fault(name, WHOLE, hindrance(error)))
         return
-    if recognise(first.head) is Format.ARCHIVE:
+    if not first.part and recognise(first.head) is Format.ARCHIVE:
         assert isinstance(first.source, FileIO)
         yield from _archive(first.source, name, Budget(limits), limits.nesting, faults)
         return
-    recording = Recording(name, os.fstat(first.source.fileno()).st_size, limits, first, opened)  # type: ignore[attr-defined]
+    recording = Recording(name, part.size, limits, first, opened)
     try:
         yield recording
     finally:
@@ -231,9 +199,9 @@ def _archive(
             except TooMuch:
                 raise
             except OSError as error:
-                faults.append(Fault(name, WHOLE, _reason(error)))
+                faults.append(Fault(name, WHOLE, hindrance(error)))
     except OSError as error:
-        faults.append(Fault(path, WHOLE, _reason(error)))
+        faults.append(Fault(path, WHOLE, hindrance(error)))
 
 
 class _Owner:
@@ -255,6 +223,8 @@ def _reopener(member: archive.Member, owner: _Owner) -> Callable[[], _Opened]:
 def _events(opened: _Opened, log: FaultLog, limits: Limits) -> Iterator[Event]:
     """What a stream holds, by the reader for its format."""
     source, head = opened.source, opened.head
+    if opened.part:
+        return _events_of_part(opened.part, opened, log, limits)
     kind = recognise(head)
     if kind is Format.UNKNOWN and len(head) == HEAD:
         head = source.read(MORE)
@@ -274,7 +244,13 @@ def _events(opened: _Opened, log: FaultLog, limits: Limits) -> Iterator[Event]:
     return iter(())
 
 
-def _reason(error: OSError) -> Message:
-    if isinstance(error, Unreadable):
-        return error.what
-    return message("it cannot be read: {error}", error=error.strerror or str(error))
+def _events_of_part(part: Part, opened: _Opened, log: FaultLog, limits: Limits) -> Iterator[Event]:
+    """What a part of a file holds; only EVTX and JSON by the line are cut."""
+    source, head = opened.source, opened.head
+    if recognise(head) is Format.EVTX:
+        if part.start:
+            source = Rewound(head[: evtx.FILE_HEADER], source)
+        return evtx.read(source, log, part.before, part.until)
+    if part.end is not None:
+        source = Stretch(source, part.end - part.start)
+    return jsonlines.read_lines(source if part.start else as_utf8(head, source), log, limits, part.before)

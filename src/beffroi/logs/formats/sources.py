@@ -5,8 +5,14 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from beffroi.core.model import message
+from beffroi.logs.formats.budget import Unreadable
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+CHANGED = message("it was exchanged or cut short while it was read")
 
 
 class Source(Protocol):
@@ -31,6 +37,21 @@ class Rewound:
             with suppress(OSError):  # it comes again at the next call; it must not cost what is at hand
                 part += self._rest.read(size - len(part))
         return part
+
+
+class Stretch:
+    """The next `size` bytes of a stream and no further. Raises Unreadable where it ends before."""
+
+    def __init__(self, rest: Source, size: int) -> None:
+        self._rest = rest
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        data = self._rest.read(min(size, self._left))
+        self._left -= len(data)
+        if size and self._left and not data:
+            raise Unreadable(CHANGED)
+        return data
 
 
 class Recoded:
