@@ -169,6 +169,12 @@ def test_letters_that_only_a_pattern_takes_for_others_are_not_overlooked(value: 
         assert (1 in found) or not name.endswith("|i")
 
 
+def test_a_keyword_with_a_letter_that_lowers_to_two_is_not_overlooked() -> None:
+    built = rule({"a": ["cmd.exe\u0130x"], "condition": "a"})
+    for value in ("cmd.exe\u0130x", "CMD.EXEi\u0307x"):
+        assert [match.place for match in matches([built], [{"Image": value}])] == [0]
+
+
 def text(field: str, **places: list[str]) -> Expr:
     return ["text", field, 0, *(places.get(name, []) for name in ("equals", "starts", "ends", "contains")), []]
 

@@ -7,7 +7,7 @@ write otherwise (escapes, letters that lower to ASCII) flags the event, so nothi
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from itertools import accumulate
 from typing import Any
@@ -22,8 +22,9 @@ from beffroi.detect.values import text_of
 from beffroi.detect.witness import CONTAINS, ENDS, EQUALS, STARTS
 
 _VERBATIM = re.compile(r"[!#-.0-\[\]-~ ]+")  # printable ASCII that JSON never has to escape: not " / \
-# Ways in which printable ASCII, the Kelvin sign or the long s may stand in JSON other than as themselves.
-_DISGUISED = (rb"\\u00[2-7]", rb"\\u212a", rb"\\u017f", b"\xe2\x84\xaa", b"\xc5\xbf")
+# Ways in which printable ASCII may stand in JSON other than as itself, or as a letter that lowers to it: the Kelvin sign, the
+# long s (for RE2) and the dotted capital I.
+_DISGUISED = (rb"\\u00[2-7]", rb"\\u212a", rb"\\u017f", rb"\\u0130", b"\xe2\x84\xaa", b"\xc5\xbf", b"\xc4\xb0")
 
 
 def texts_of(fields: Fields) -> Iterator[str]:
@@ -88,7 +89,7 @@ class KeywordScanner:
                 yield place, blunt
         if self._database is None:
             return
-        haystack, lengths = _joined(events)
+        haystack = _joined(events)
         hits: list[tuple[int, int]] = []
         append = hits.append
 
@@ -97,27 +98,23 @@ class KeywordScanner:
 
         self._database.scan(haystack, match_event_handler=seen)
         if hits:
-            ends = list(accumulate(length + 1 for length in lengths))
+            ends = list(accumulate(len(_encoded(event)) + 1 for event in events))
             for pattern, end in hits:
                 yield bisect_right(ends, end - 1), self._owners[pattern]
 
 
-def _joined(events: Sequence[Event]) -> tuple[bytes, Iterable[int]]:
-    """The events' texts as one, and the length of each in bytes."""
+def _joined(events: Sequence[Event]) -> bytes:
+    """The events' texts as one."""
     raws = [event[2] for event in events]
-    kinds = set(map(type, raws))
-    if kinds == {bytes}:
-        return b"\n".join(raws), map(len, raws)  # type: ignore[arg-type]
-    if kinds == {str}:
-        joined: str = "\n".join(raws)  # type: ignore[arg-type]
-        if joined.isascii():
-            return joined.encode(), map(len, raws)  # type: ignore[arg-type]
-    encoded = [_encoded(raw, event[1]) for raw, event in zip(raws, events, strict=True)]
-    return b"\n".join(encoded), map(len, encoded)
+    try:
+        return b"\n".join(raws)  # type: ignore[arg-type]
+    except TypeError:
+        return b"\n".join(map(_encoded, events))
 
 
-def _encoded(raw: bytes | str | None, fields: Fields) -> bytes:
-    if raw.__class__ is bytes:
+def _encoded(event: Event) -> bytes:
+    raw = event[2]
+    if isinstance(raw, bytes):
         return raw
-    text = "\n".join(texts_of(fields)) if raw is None else raw
-    return text.encode("utf-8", "surrogatepass")  # type: ignore[union-attr]
+    text = "\n".join(texts_of(event[1])) if raw is None else raw
+    return text.encode("utf-8", "surrogatepass")

@@ -73,11 +73,11 @@ def read(source: Source, log: FaultLog, first: int = 0, last: int | None = None)
                 for record in _parse(chunk):
                     raw = record["data"]
                     given += 1
-                    fields = fields_of(raw)
-                    if fields is not None and (fields["Provider_Name"], fields["EventID"], *fields) in _without_repeats:
-                        yield fields["EventRecordID"], fields, raw
-                    else:
+                    fields = fields_of(raw, _without_repeats)
+                    if fields is None:
                         yield from _event(record, place, log)
+                    else:
+                        yield fields["EventRecordID"], fields, raw
             except RuntimeError:
                 expected = -1
             # A record right where free space should begin: the chunk was being written when the file was copied.
@@ -107,7 +107,7 @@ def read(source: Source, log: FaultLog, first: int = 0, last: int | None = None)
 
 
 _without_repeats: set[tuple[str | int, ...]] = set()
-"""Kinds of events (provider, number, names of the fields) known to repeat no name. The names of Data come from the kind's
+"""Kinds of events (number, provider, names of EventData) known to repeat no name. The names of Data come from the kind's
 template, so one event tells for all; looking at each would cost more than parsing it."""
 
 
@@ -115,8 +115,11 @@ def _event(record: dict[str, Any], place: int, log: FaultLog) -> Iterator[Event]
     """The event of a record, or none and a fault; of fields with the same name none is lost."""
     raw, number = record["data"], record["event_record_id"]
     try:
-        fields = flatten(loads_any(raw)["Event"])
-        kind = (fields["Provider_Name"], fields["EventID"], *fields)
+        event = loads_any(raw)["Event"]
+        data = event.get("EventData") if isinstance(event, dict) else None
+        names = tuple(data) if isinstance(data, dict) else ()
+        fields = flatten(event)
+        kind = (fields["EventID"], fields["Provider_Name"], *names)
         known = all(isinstance(part, str | int) for part in kind)
         if not known or kind not in _without_repeats:
             whole = flatten(loads_repeated(raw)["Event"])

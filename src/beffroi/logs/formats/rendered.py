@@ -4,6 +4,7 @@ Only what is exactly as expected is taken; for anything else there is `windows.f
 The types below are what the decoder checks while it reads, which costs half of building all objects and looking afterwards.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -76,8 +77,9 @@ class _Record(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Record).decode
 
 
-def fields_of(raw: str) -> Fields | None:
-    """The fields of an event, as `windows.flatten` gives them; None where it is not as nearly all are."""
+def fields_of(raw: str, whole: AbstractSet[tuple[str | int, ...]]) -> Fields | None:
+    """The fields of an event, as `windows.flatten` gives them; None where it is not as nearly all are. `whole` holds the kinds
+    of events (number, provider, names of EventData) of which it is known that no name comes twice."""
     try:
         event = _decode(raw).Event
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -88,10 +90,15 @@ def fields_of(raw: str) -> Fields | None:
         data = {}
     elif '"#text"' in raw:  # not always first: {"#attributes": …, "#text": …}
         data = {name: value.text if value.__class__ is _Texts else value for name, value in data.items()}
-    number = system.EventID
-    data["EventID"] = number if number.__class__ is int else number.number  # type: ignore[union-attr]
+    number: Any = system.EventID
+    if number.__class__ is not int:
+        number = number.number
+    name = system.Provider.attributes.Name
+    if (number, name, *data) not in whole:
+        return None
+    data["EventID"] = number
     data["Channel"] = system.Channel
-    data["Provider_Name"] = system.Provider.attributes.Name
+    data["Provider_Name"] = name
     data["Computer"] = system.Computer
     data["EventRecordID"] = system.EventRecordID
     data["TimeCreated"] = system.TimeCreated.attributes.SystemTime
