@@ -6,10 +6,8 @@ write otherwise (escapes, letters that lower to ASCII) flags the event, so nothi
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC
-from itertools import accumulate
 from typing import Any
 
 import hyperscan
@@ -51,6 +49,7 @@ class KeywordScanner:
         self._all: set[int] = set()
         self._blunt: set[int] = set()  # rules without a piece that could be scanned for: tried on every event
         self._database: Any = None
+        self._hits: list[int] = []
         self._owners: list[Hits] = []
 
     def add(self, witness: Witness, rule: int) -> None:
@@ -79,37 +78,20 @@ class KeywordScanner:
                 elements=len(expressions),
                 flags=[hyperscan.HS_FLAG_CASELESS] * len(expressions),
             )
+            append = self._hits.append
+            self._seen = lambda pattern, _start, _end, _flags, _context: append(pattern)
         return self
 
-    def look(self, events: Sequence[Event]) -> Iterator[tuple[int, Hits]]:
-        """(place, rules worth trying) where a piece of a keyword may stand."""
-        if self._blunt:
-            blunt = tuple(self._blunt)
-            for place in range(len(events)):
-                yield place, blunt
-        if self._database is None:
-            return
-        haystack = _joined(events)
-        hits: list[tuple[int, int]] = []
-        append = hits.append
-
-        def seen(pattern: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            append((pattern, end))
-
-        self._database.scan(haystack, match_event_handler=seen)
-        if hits:
-            ends = list(accumulate(len(_encoded(event)) + 1 for event in events))
-            for pattern, end in hits:
-                yield bisect_right(ends, end - 1), self._owners[pattern]
-
-
-def _joined(events: Sequence[Event]) -> bytes:
-    """The events' texts as one."""
-    raws = [event[2] for event in events]
-    try:
-        return b"\n".join(raws)  # type: ignore[arg-type]
-    except TypeError:
-        return b"\n".join(map(_encoded, events))
+    def look(self, event: Event) -> set[int] | None:
+        """The rules worth trying on an event, since a piece of one of their keywords may stand in it."""
+        if self._database is not None:
+            raw = event[2]
+            self._database.scan(raw if raw.__class__ is bytes else _encoded(event), match_event_handler=self._seen)
+        if not self._blunt and not self._hits:
+            return None
+        found = {*self._blunt, *(rule for pattern in self._hits for rule in self._owners[pattern])}
+        self._hits.clear()
+        return found
 
 
 def _encoded(event: Event) -> bytes:

@@ -1,12 +1,11 @@
 """Batches of events → matches, for thousands of rules at once.
 
-The way of a batch: events are grouped by channel and event number; each group has a plan, made once, of the rules that
-apply to it; for every field with witnesses the column of its values is looked at (`scanner`), which names the few rules
-worth trying on the few events where they might hold; those are tried exactly (`verify`). Every memory of values is
-bounded, because an attacker chooses the values.
+The way of an event: its channel and event number name its plan, made once, of the rules that apply to it; for every field with
+witnesses its value is looked up (`scanner`), which names the few rules worth trying; those are tried exactly (`verify`). Every
+memory of values is bounded, because an attacker chooses the values.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,21 +13,24 @@ from typing import Any, NamedTuple
 from beffroi.core.model import Event, Fields, LogSource
 from beffroi.detect.atoms import settled
 from beffroi.detect.functions import Verify
-from beffroi.detect.ir import Expr, Rule, Witness, all_of
+from beffroi.detect.ir import Expr, Rule, all_of
 from beffroi.detect.keywords import KeywordScanner
-from beffroi.detect.logsources import Target, applies, event_number, targets, with_view
+from beffroi.detect.logsources import VIEWS, Target, applies, event_number, targets
 from beffroi.detect.memory import Memory
-from beffroi.detect.scanner import FieldScanner, Part, part_of
+from beffroi.detect.scanner import FieldScanner, Hits, Part, part_of
 from beffroi.detect.values import text_of
 from beffroi.detect.verify import Verifiers
 
+MOST_PLANS = 4_096  # channels are the sender's words
+
 
 class Match(NamedTuple):
-    """A rule held for the event at `place` of the batch. `fields` are the event's, under the names that the rule's log
-    source promises."""
+    """A rule held for an event, the one at `place` of those looked at together. `fields` are the event's, under the names that
+    the rule's log source promises."""
 
     rule: Rule
     place: int
+    event: Event
     fields: Fields
 
     def looked_at(self) -> Fields:
@@ -41,7 +43,8 @@ class Matcher:
 
     def __init__(self, rules: Sequence[Rule], zone: tzinfo) -> None:
         self.rules = tuple(rules)
-        self.unsourced = 0  # events that name no channel and have no stated log source
+        self.events = 0  # looked at so far
+        self.unsourced = 0  # those of them that name no channel and have no stated log source
         self._compiler = _Compiler(self.rules, zone)
         self._by_channel: dict[str, list[tuple[int, Target]]] = {}
         self._anywhere: list[tuple[int, Target]] = []
@@ -52,132 +55,129 @@ class Matcher:
                         self._anywhere.append((index, target))
                     for channel in target.channels:
                         self._by_channel.setdefault(channel.lower(), []).append((index, target))
-        self._plans: dict[Any, list[tuple[str, _Program]]] = {}
+        self._plans: dict[tuple[str, int | None], _Plan] = {}
+        self._stated: dict[LogSource, _Plan] = {}
+        self._looked: set[int] = set()
 
-    def match(self, events: Sequence[Event], stated: LogSource | None = None) -> list[Match]:
-        """The matches of a batch, in the order of its events, then of the rules. `stated` is the log source of events
-        that do not name their own channel. Best with 200 to 1,000 events at a time."""
-        groups: dict[Any, list[int]] = {}
+    def match(self, events: Iterable[Event], stated: LogSource | None = None) -> list[Match]:
+        """The matches of some hundred events, in their order, then of the rules. `stated` is the log source of events that do
+        not name their own channel."""
+        found: list[_Found] = []
+        waiting: list[_Program] = []
+        plans: dict[Any, _Plan] = self._plans
+        place = -1
         for place, event in enumerate(events):
             fields = event[1]
             number = fields.get("EventID")
-            # 1, 1.0 and True are one key to a dictionary, but only the first is an event number.
-            key = (fields.get("Channel"), number if number.__class__ is int else event_number(number))
             try:
-                group = groups.get(key)
-            except TypeError:  # a list where a channel should be: no channel
-                key, group = (None, None), groups.get((None, None))
-            if group is None:
-                groups[key] = [place]
-            else:
-                group.append(place)
-        plans = [(places, self._plan(key, stated, len(places))) for key, places in groups.items()]
-        keywords = _keyword_hits(events, plans)
-        found: list[tuple[int, int, Match]] = []
-        for places, plan in plans:
-            if plan:
-                own = [events[place][1] for place in places]
-                for view, program in plan:
-                    seen = with_view(view, own)
-                    said = keywords.get(id(program.keywords)) if program.keywords is not None else None
-                    hits = [(at, said[place]) for at, place in enumerate(places) if place in said] if said else []
-                    for at, index in program.run(seen, own, hits):
-                        found.append((places[at], index, Match(self.rules[index], places[at], seen[at])))
-        found.sort(key=_by_event_and_rule)
-        return [match for _, _, match in found]
+                # 1, 1.0 and True are one key to a dictionary, but only the first is an event number.
+                plan = plans[fields.get("Channel"), number if number.__class__ is int else event_number(number)]
+            except (KeyError, TypeError):
+                plan = self._plan(fields, stated)
+            said = plan.keywords.look(event) if plan.keywords is not None else None
+            for view, program in plan.programs:
+                program.decide((place, event, fields if view is None else view(fields), said), found, waiting)
+        for program in waiting:
+            program.decide_waiting(found)
+        self.events += place + 1
+        if len(found) > 1:
+            found.sort(key=_by_event_and_rule)
+        return [Match(self.rules[index], place, event, seen) for (place, event, seen, _), index in found]
 
     def idle(self) -> set[str]:
         """The ids of rules for which no event of their log source has come so far; blind ones among them."""
-        looked = {index for plan in self._plans.values() for _, program in plan for index in program.rules()}
-        return {rule.id for index, rule in enumerate(self.rules) if index not in looked}
+        return {rule.id for index, rule in enumerate(self.rules) if index not in self._looked}
 
-    def _plan(self, key: tuple[Any, Any], stated: LogSource | None, count: int) -> list[tuple[str, "_Program"]]:
-        channel, number = key
+    def _plan(self, fields: Fields, stated: LogSource | None) -> "_Plan":
+        channel, number = fields.get("Channel"), event_number(fields.get("EventID"))
         if isinstance(channel, str) and channel:
-            plan_key: Any = (channel.lower(), str(number))
-        elif stated is not None:
-            plan_key = stated
-        elif number is not None:  # a Windows event whose channel was not written: rules for any channel still apply
-            channel, plan_key = "", ("", str(number))
-        else:
-            self.unsourced += count
-            return []
-        plan = self._plans.get(plan_key)
-        if plan is None:
-            if len(self._plans) > 4_096:  # channels are the sender's words too
-                self._plans.clear()
-            plan = self._windows_plan(channel, number) if plan_key is not stated else self._stated_plan(stated)
-            self._plans[plan_key] = plan
-        return plan
+            return self._windows_plan(channel, number)
+        if stated is not None:
+            if stated not in self._stated:
+                self._stated[stated] = self._stated_plan(stated)
+            return self._stated[stated]
+        if number is not None and not isinstance(channel, list | dict):
+            # A Windows event whose channel was not written: rules for any channel still apply.
+            return self._windows_plan("", number)
+        self.unsourced += 1
+        return _NOTHING
 
-    def _windows_plan(self, channel: str, number: int | None) -> list[tuple[str, "_Program"]]:
+    def _windows_plan(self, channel: str, number: int | None) -> "_Plan":
+        plan = self._plans.get((channel, number))
+        if plan is not None:
+            return plan
         known = {"Channel": channel} if number is None else {"Channel": channel, "EventID": str(number)}
         views: dict[str, list[tuple[int, Expr]]] = {}
         for index, target in [*self._by_channel.get(channel.lower(), ()), *self._anywhere]:
             events = self.rules[index].events
             if (target.events is None or number in target.events) and (events is None or number in events):
                 views.setdefault(target.view, []).append((index, target.guard))
-        return [(view, self._compiler.program(entries, known)) for view, entries in views.items()]
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        plan = self._plans[channel, number] = self._compiler.plan(views, known)
+        self._looked.update(index for entries in views.values() for index, _ in entries)
+        return plan
 
-    def _stated_plan(self, stated: LogSource | None) -> list[tuple[str, "_Program"]]:
+    def _stated_plan(self, stated: LogSource) -> "_Plan":
         entries: list[tuple[int, Expr]] = [
             (index, True)
             for index, rule in enumerate(self.rules)
-            if rule.blind is None and stated is not None and applies(rule.logsource, stated)
+            if rule.blind is None and applies(rule.logsource, stated)
         ]
-        return [("plain", self._compiler.program(entries, {}))] if entries else []
+        self._looked.update(index for index, _ in entries)
+        return self._compiler.plan({"plain": entries}, {})
 
 
-def _keyword_hits(
-    events: Sequence[Event], plans: list[tuple[list[int], list[tuple[str, "_Program"]]]]
-) -> dict[int, dict[int, set[int]]]:
-    """For each keyword scanner of the plans (by identity): the places of the batch where it found something, and for
-    which rules. Most groups share one scanner, so it looks at their events together."""
-    looked_at: dict[int, tuple[KeywordScanner, list[int]]] = {}
-    for places, plan in plans:
-        for scanner in {id(program.keywords): program.keywords for _, program in plan}.values():
-            if scanner is not None:
-                looked_at.setdefault(id(scanner), (scanner, []))[1].extend(places)
-    found: dict[int, dict[int, set[int]]] = {}
-    for key, (scanner, places) in looked_at.items():
-        for at, rules in scanner.look([events[place] for place in places]):
-            found.setdefault(key, {}).setdefault(places[at], set()).update(rules)
-    return found
+_Looked = tuple[int, Event, Fields, set[int] | None]
+"""An event at its place, its fields as a program sees them, and the rules of which a piece of a keyword stands in its text."""
+
+_Found = tuple[_Looked, int]
 
 
-def _by_event_and_rule(entry: tuple[int, int, Match]) -> tuple[int, int]:
-    return entry[0], entry[1]
+def _by_event_and_rule(found: _Found) -> tuple[int, int]:
+    return found[0][0], found[1]
+
+
+class _Plan(NamedTuple):
+    """What is done with events of one kind: for each view of their fields a program; keywords are looked for once."""
+
+    programs: Sequence[tuple[Callable[[Fields], Fields] | None, "_Program"]]
+    keywords: KeywordScanner | None
+
+
+_NOTHING = _Plan((), None)
 
 
 class _Program:
-    """The rules of one group of events, ready to run."""
+    """The rules of one kind of events, ready to run.
 
-    __slots__ = ("_always", "_compiler", "_guards", "_known", "_scanners", "_verify", "keywords")
+    Most values were seen lately, so most events are decided at once and let go, which keeps memory small and near. An event
+    with a new value waits, for the new values of many events to be searched together."""
+
+    __slots__ = ("_always", "_compiler", "_fields", "_guards", "_known", "_scanners", "_verify", "_waiting")
 
     def __init__(self, entries: Iterable[tuple[int, Expr]], known: dict[str, str], compiler: "_Compiler") -> None:
         self._compiler = compiler
         self._known = known
         self._guards = dict(entries)
         self._verify: dict[int, Verify] = {}
-        self._always: list[int] = []
-        keywords: list[tuple[Witness, int]] = []
+        self._waiting: list[_Looked] = []
+        always: list[int] = []
         scanners: dict[str, FieldScanner] = {}
         for index in self._guards:
             witnesses = compiler.rules[index].witnesses
             if witnesses is None:
                 if self._verified(index) is not None:
-                    self._always.append(index)
+                    always.append(index)
                 continue
             for witness in witnesses:
-                if witness.field is None:
-                    keywords.append((witness, index))
-                else:
-                    scanner = scanners.get(witness.field)
-                    if scanner is None:
-                        scanner = scanners[witness.field] = compiler.scanner()
-                    scanner.add(witness, index)
+                if witness.field is not None:
+                    if witness.field not in scanners:
+                        scanners[witness.field] = compiler.scanner()
+                    scanners[witness.field].add(witness, index)
+        self._always = tuple(always)
         self._scanners = [(field, scanner.freeze()) for field, scanner in scanners.items()]
-        self.keywords = compiler.keywords(keywords)
+        self._fields = [(field, scanner.memo) for field, scanner in self._scanners]
 
     def _verified(self, index: int) -> Verify | None:
         """The exact test of what is left of a rule in this group; None where it cannot hold here."""
@@ -186,43 +186,56 @@ class _Program:
         test = self._verify[index] = self._compiler.verifiers.made(condition, partial(self._verify.__setitem__, index))
         return None if condition is False else test
 
-    def rules(self) -> Iterable[int]:
-        """The rules that look at this group's events."""
-        return self._guards.keys()
-
-    def run(
-        self, seen: list[Fields], own: list[Fields], keyword_hits: Iterable[tuple[int, set[int]]]
-    ) -> Iterator[tuple[int, int]]:
-        """(place, rule) of each match; `keyword_hits` are (place, rules) where a piece of a keyword was seen."""
-        candidates: dict[int, set[int]] = {}
-        for field, scanner in self._scanners:
-            column = [fields.get(field) for fields in seen]
+    def decide(self, looked: _Looked, found: list[_Found], waiting: list["_Program"]) -> None:
+        """Add to `found` the rules that hold for an event, or keep it, and add the program to `waiting`."""
+        get = looked[2].get
+        hits = self._always
+        for field, memo in self._fields:
+            value = get(field)
             try:
-                hits = scanner.look(column)
+                rules = memo.get(value)
+                if rules is None:
+                    rules = memo[text_of(value)]
+            except (KeyError, TypeError):  # a new value, or a list
+                if not self._waiting:
+                    waiting.append(self)
+                self._waiting.append(looked)
+                return
+            if rules:
+                hits += rules
+        if hits or looked[3]:
+            self._try(looked, hits, found)
+
+    def decide_waiting(self, found: list[_Found]) -> None:
+        """Add to `found` the rules that hold for the events that waited."""
+        waiting, self._waiting = self._waiting, []
+        hits: list[Hits] = [self._always] * len(waiting)
+        for field, scanner in self._scanners:
+            column = [looked[2].get(field) for looked in waiting]
+            try:
+                seen = scanner.look(column)
             except TypeError:  # numbers, booleans, lists: reduced to texts first
-                hits = scanner.look([text_of(value) for value in column])
-            if any(hits):
-                for place, rules in enumerate(hits):
-                    if rules:
-                        if place in candidates:
-                            candidates[place].update(rules)
-                        else:
-                            candidates[place] = set(rules)
-        for place, said in keyword_hits:
-            candidates.setdefault(place, set()).update(said & self._guards.keys())
-        if self._always:
-            for place in range(len(seen)):
-                candidates.setdefault(place, set()).update(self._always)
+                seen = scanner.look([text_of(value) for value in column])
+            if any(seen):
+                hits = [have + more for have, more in zip(hits, seen, strict=True)]
+        for looked, rules in zip(waiting, hits, strict=True):
+            if rules or looked[3]:
+                self._try(looked, rules, found)
+
+    def _try(self, looked: _Looked, hits: Hits, found: list[_Found]) -> None:
+        """Try the rules that are worth it on an event."""
+        _, event, fields, said = looked
         verify = self._verify
-        for place, indexes in candidates.items():
-            fields = seen[place]
-            for index in indexes:
-                test = verify.get(index)
-                if test is None:
-                    self._verified(index)
-                    test = verify[index]
-                if test(fields, own[place]):
-                    yield place, index
+        tried: Iterable[int] = hits if len(hits) == 1 else set(hits)
+        if said:
+            tried = {*hits, *(said & self._guards.keys())}
+        for index in tried:
+            test = verify.get(index)
+            if test is None:
+                self._verified(index)
+                test = verify[index]
+            if test(fields, event[1]):
+                found.append((looked, index))
 
 
 class _Compiler:
@@ -233,20 +246,25 @@ class _Compiler:
         self._zone = zone
         self._memory = Memory()
         self._parts: dict[int, Part] = {}
-        self._keywords: dict[Any, KeywordScanner | None] = {}
+        self._keywords: dict[frozenset[int], KeywordScanner | None] = {}
         self.verifiers = Verifiers(zone, self._memory)
 
-    def program(self, entries: list[tuple[int, Expr]], known: dict[str, str]) -> _Program:
-        """The program of a group of events about which `known` is known."""
-        return _Program(entries, known, self)
+    def plan(self, views: dict[str, list[tuple[int, Expr]]], known: dict[str, str]) -> _Plan:
+        """The plan for events about which `known` is known: for each view the rules and the guards of their targets."""
+        programs = [(VIEWS.get(view), _Program(entries, known, self)) for view, entries in views.items() if entries]
+        return _Plan(programs, self._keywords_of({index for entries in views.values() for index, _ in entries}))
 
-    def keywords(self, entries: list[tuple[Witness, int]]) -> KeywordScanner | None:
-        """The scanner for these keywords; most groups share one."""
-        key = tuple(dict.fromkeys(index for _, index in entries))
+    def _keywords_of(self, rules: Iterable[int]) -> KeywordScanner | None:
+        """The scanner for the keywords of these rules; most kinds of events share one."""
+        key = frozenset(
+            index for index in rules if any(witness.field is None for witness in self.rules[index].witnesses or ())
+        )
         if key not in self._keywords:
             scanner = KeywordScanner()
-            for witness, index in entries:
-                scanner.add(witness, index)
+            for index in key:
+                for witness in self.rules[index].witnesses or ():
+                    if witness.field is None:
+                        scanner.add(witness, index)
             self._keywords[key] = scanner.freeze()
         return self._keywords[key]
 

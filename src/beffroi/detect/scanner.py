@@ -72,7 +72,8 @@ class FieldScanner:
         return self
 
     def _forget(self) -> None:
-        self.memo = dict.fromkeys((None, ""), tuple(self._none))
+        self.memo.clear()
+        self.memo.update(dict.fromkeys((None, ""), tuple(self._none)))
 
     def _part_of(self, rule: int) -> Part | None:
         if rule not in self._parts:

@@ -1,7 +1,6 @@
 """Events → matches as lines of JSON, in one process: the part of a hunt that takes the time."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,7 +17,7 @@ from beffroi.logs.formats import Recording, shown
 from beffroi.rules.repository import RuleSet
 
 BATCH = 192
-"""Events looked at together: enough to share the work, few enough to stay in the processor's cache."""
+"""Events whose new values are looked at together: enough to share the work, few enough to stay in the processor's cache."""
 
 _CANONICAL = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{1,9})?Z", re.ASCII)
 _TIMES = ("TimeCreated", "@timestamp", "timestamp", "time", "eventTime", "EventTime", "UtcTime", "ts")
@@ -51,40 +50,41 @@ class Worker:
         wanted = [rule for rule in ruleset.rules if rule.id in self._feeding or LEVELS.index(rule.level) >= least]
         self._told = {rule.id for rule in wanted if not rule.silent and LEVELS.index(rule.level) >= least}
         self._matcher = Matcher(wanted, request.zone)
+        self._passed_over = 0  # events outside the time that was asked for
         self._sources = {rule.id: rule.logsource._asdict() for rule in wanted}
 
     def run(self, recordings: Iterable[Recording], sink: Sink) -> Tally:
-        """All events of the recordings, batched across them, since many are small."""
-        events = matches = 0
-        unsourced = self._matcher.unsourced
-        for batch, origins in _batches(recordings):
-            events += len(batch)
-            if self._request.since is None and self._request.until is None:
-                places: Sequence[int] = range(len(batch))
-                chosen = batch
-            else:
-                places = self._within(batch)
-                chosen = [batch[place] for place in places]
-            for match in self._matcher.match(chosen, self._request.logsource):
-                matches += self._tell(match, chosen[match.place], origins.of(places[match.place]), sink)
-        return Tally(events, matches, self._matcher.unsourced - unsourced)
+        """All events of the recordings."""
+        matcher, request = self._matcher, self._request
+        start, unsourced, self._passed_over = matcher.events, matcher.unsourced, 0
+        matches = 0
+        for recording in recordings:
+            events = recording.events()
+            if request.since is not None or request.until is not None:
+                events = self._within(events)
+            looked = -1
+            while looked != matcher.events:  # until there are no more
+                looked = matcher.events
+                for match in matcher.match(islice(events, BATCH), request.logsource):
+                    matches += self._tell(match, recording.path, sink)
+        return Tally(matcher.events - start + self._passed_over, matches, matcher.unsourced - unsourced)
 
     def blind(self) -> set[str]:
         """The ids of rules that had no event to look at so far."""
         return self._matcher.idle()
 
-    def _within(self, batch: list[Event]) -> list[int]:
+    def _within(self, events: Iterable[Event]) -> Iterator[Event]:
         since, until = self._request.since, self._request.until
-        kept = []
-        for place, event in enumerate(batch):
+        for event in events:
             moment = moment_of(_first(event[1], _TIMES), self._request.zone)
             if moment is not None and (since is None or moment >= since) and (until is None or moment < until):
-                kept.append(place)
-        return kept
+                yield event
+            else:
+                self._passed_over += 1
 
-    def _tell(self, match: Match, event: Event, path: str, sink: Sink) -> int:
+    def _tell(self, match: Match, path: str, sink: Sink) -> int:
         rule, fields = match.rule, match.fields
-        number, own, _ = event
+        number, own, _ = match.event
         told = rule.id in self._told
         feeds = self._feeding.get(rule.id)
         text = _first(own, _TIMES)
@@ -115,37 +115,6 @@ class Worker:
             return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
         except OverflowError:  # the first or last day there is
             return None
-
-
-class _Origins:
-    """Which recording an event of a batch came from, by its place."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._paths: list[str] = []
-
-    def add(self, start: int, path: str) -> None:
-        self._starts.append(start)
-        self._paths.append(path)
-
-    def of(self, place: int) -> str:
-        return self._paths[bisect_right(self._starts, place) - 1]
-
-
-def _batches(recordings: Iterable[Recording]) -> Iterator[tuple[list[Event], _Origins]]:
-    """Batches of events across recordings, with what tells an event's recording."""
-    batch: list[Event] = []
-    origins = _Origins()
-    for recording in recordings:
-        events = recording.events()
-        while taken := list(islice(events, BATCH - len(batch))):
-            origins.add(len(batch), recording.path)
-            batch += taken
-            if len(batch) >= BATCH:
-                yield batch, origins
-                batch, origins = [], _Origins()
-    if batch:
-        yield batch, origins
 
 
 def _first(fields: Fields, names: Sequence[str]) -> str:
