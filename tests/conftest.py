@@ -1,6 +1,7 @@
 """What all tests share: the corpus, and the rule that with the corpus present none of its tests is skipped."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("house" if config.option.markexpr else "long")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So it is in the background, and programs that tests start would inherit it. A handler they do not inherit.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def corpus_folder() -> Path | None:
