@@ -8,9 +8,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# A slow moment of a shared machine is no fault of ours; ./test --long looks ten times as far.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=1_000)
+# A slow moment of a shared machine is no fault of ours. Nothing is explained, because that takes several times as long as to make
+# a difference small. ./test --long looks ten times as far, and at other cases in every run, also where Hypothesis sees CI.
+PHASES = set(hypothesis.Phase) - {hypothesis.Phase.explain}
+hypothesis.settings.register_profile("house", deadline=None, phases=PHASES, print_blob=True)
+hypothesis.settings.register_profile(
+    "long", parent=hypothesis.settings.get_profile("house"), max_examples=1_000, derandomize=False
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import yaml
 from evtx import PyEvtxParser
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from beffroi.core.model import Event, LogSource
 from beffroi.detect.matcher import Matcher
@@ -54,15 +54,8 @@ def _json(fields: dict[str, Any]) -> bytes | None:
         return None
 
 
-# Hypothesis takes at most five minutes to make a difference small. Left to itself it would go on to explain it, under a tracer
-# that makes everything several times slower, and go over the time a test has.
-drawing = settings(
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-    report_multiple_bugs=False,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+# Hypothesis takes at most five minutes to make a difference small: more than one would be over the time a test has.
+drawing = settings(report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
 
 
 @given(rules_and_events())
@@ -74,7 +67,7 @@ def test_drawn_rules_fire_on_the_same_events(case: Case) -> None:
 
 
 @given(rules_and_events(most=12))
-@settings(drawing, max_examples=2_000, derandomize=False)  # others in every run, also where Hypothesis sees CI
+@settings(drawing, max_examples=2_000)
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_thousands_of_drawn_rules_fire_on_the_same_events(case: Case) -> None:
