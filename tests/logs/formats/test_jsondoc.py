@@ -101,9 +101,9 @@ def test_what_dumps_write_between_objects_is_no_fault(between: bytes, faults: li
     ],
 )
 def test_no_bytes_take_long_or_many_times_their_own_memory(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     objects(io.BytesIO(data))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     tracemalloc.start()
     try:
         objects(io.BytesIO(data))
