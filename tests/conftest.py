@@ -1,21 +1,29 @@
 """What all tests share: the corpus, and the rule that with the corpus present none of its tests is skipped."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-# A slow moment of a shared machine is no fault of ours; ./test --long looks ten times as far.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.register_profile("long", deadline=None, max_examples=1_000)
+# A slow moment of a shared machine is no fault of ours. Nothing is explained, because that takes several times as long as to make
+# a difference small. ./test --long looks ten times as far, and at other cases in every run, also where Hypothesis sees CI.
+PHASES = set(hypothesis.Phase) - {hypothesis.Phase.explain}
+hypothesis.settings.register_profile("house", deadline=None, phases=PHASES, print_blob=True)
+hypothesis.settings.register_profile(
+    "long", parent=hypothesis.settings.get_profile("house"), max_examples=1_000, derandomize=False
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("house" if config.option.markexpr else "long")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So it is in the background, and programs that tests start would inherit it. A handler they do not inherit.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def corpus_folder() -> Path | None:

@@ -1,5 +1,6 @@
 """The house rules that programs can hold: floors, types, style, locks."""
 
+import ast
 import os
 import re
 import shutil
@@ -73,6 +74,23 @@ def test_shellcheck_is_content(root: Path) -> None:
         pytest.skip("shellcheck has no wheel for this machine")
     done = subprocess.run([shellcheck, "-x", *SCRIPTS], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+POSSESSIVE = re.compile(r"[*+?}][+]|[(][?]>")
+"""What makes a repetition or a group of a pattern keep all it took."""
+
+
+def test_no_pattern_is_possessive_which_the_python_of_debian_12_takes_wrongly(root: Path) -> None:
+    """CPython before 3.11.5 goes on at the wrong place once a possessive repetition tried a way in vain (python/cpython#106052):
+    what should match is passed over, without an error; atomic groups have their own fault (#101955). Debian 12 has 3.11.2."""
+    found = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for path in root.glob("src/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if POSSESSIVE.search(node.value if isinstance(node.value, str) else node.value.decode("latin-1"))
+    ]
+    assert found == []
 
 
 def pins(lock: Path) -> dict[str, str]:

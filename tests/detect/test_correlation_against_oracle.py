@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, Firing, Limits, Unevaluable, in_order
@@ -18,6 +18,7 @@ RULES = ("a", "b", "c", "d")
 SPANS = ("3s", "10s", "1m")
 LATENESS = 20 * SECOND
 
+pytestmark = pytest.mark.timeout(480)  # Hypothesis takes at most five minutes to make a difference small
 
 limits = st.dictionaries(
     st.sampled_from(["gt", "gte", "lt", "lte", "eq", "neq"]), st.integers(0, 4), min_size=1, max_size=2
@@ -153,7 +154,6 @@ def can_never_fire(section: dict[str, Any]) -> bool:
     return asked > most
 
 
-@settings(max_examples=200, deadline=None)
 @given(sections(), EVENTS)
 def test_sorted_matches_fire_where_the_plain_correlator_says(section: dict[str, Any], events: list[Any]) -> None:
     matches = sorted(given_matches(events), key=lambda match: match.time_us)
@@ -165,7 +165,6 @@ def test_sorted_matches_fire_where_the_plain_correlator_says(section: dict[str, 
 
 
 @pytest.mark.parametrize("nearby", [0, 64])
-@settings(max_examples=100, deadline=None)
 @given(section=sections(), events=EVENTS, data=st.data())
 def test_any_order_of_arrival_and_any_repetition_give_the_same_firings(
     nearby: int, section: dict[str, Any], events: list[Any], data: st.DataObject
@@ -195,7 +194,6 @@ def test_any_order_of_arrival_and_any_repetition_give_the_same_firings(
     assert one.counts.too_late == 0
 
 
-@settings(max_examples=100, deadline=None)
 @given(section=sections(), events=EVENTS, data=st.data())
 def test_a_state_taken_at_any_point_goes_on_as_if_nothing_had_happened(
     section: dict[str, Any], events: list[Any], data: st.DataObject
@@ -221,7 +219,6 @@ def test_a_state_taken_at_any_point_goes_on_as_if_nothing_had_happened(
 
 
 @pytest.mark.parametrize("nearby", [0, 64])
-@settings(max_examples=80, deadline=None)
 @given(lower=sections(), middle=sections(), events=EVENTS, data=st.data())
 def test_correlations_that_build_on_each_other_fire_as_the_plain_one_does_level_by_level(
     nearby: int, lower: dict[str, Any], middle: dict[str, Any], events: list[Any], data: st.DataObject

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -225,6 +226,12 @@ def test_a_later_start_costs_less_than_10_milliseconds_more_than_the_product_its
 
 
 def seconds(command: list[str | Path]) -> float:
-    before = time.perf_counter()
+    """How long it keeps the processor busy; how long others on the machine make it wait is no affair of ours."""
+    before = busy()
     subprocess.run(command, stdout=-3, check=True)
-    return time.perf_counter() - before
+    return busy() - before
+
+
+def busy() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

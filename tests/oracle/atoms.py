@@ -317,7 +317,8 @@ def raw_forms(form: Pattern | bytes, modifier: str) -> list[bytes]:
 
 
 def utf16(text: str, modifier: str) -> bytes:
-    return (BYTE_ORDER_MARK if modifier == "utf16" else b"") + text.encode(ENCODINGS[modifier])
+    """The bytes of a text. As in pySigma, no mark stands before an empty one."""
+    return (BYTE_ORDER_MARK if modifier == "utf16" and text else b"") + text.encode(ENCODINGS[modifier])
 
 
 def base64_of(raw: bytes, shift: int | None) -> str:

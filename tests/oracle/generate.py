@@ -7,6 +7,7 @@ changed, and noise. Everything survives a round through YAML and JSON.
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -347,6 +348,7 @@ def keyword_lines(draw: st.DrawFn) -> Line:
     return Line(draw(st.sampled_from(["", "|all"])), values, hints)
 
 
+@cache
 def lines(name: str) -> st.SearchStrategy[Line]:
     return st.one_of(
         pattern_lines(name),
@@ -379,7 +381,8 @@ def searches(draw: st.DrawFn) -> tuple[Any, list[tuple[str, Any]]]:
     return (maps[0] if shape == "map" else maps), hints
 
 
-def conditions(names: list[str]) -> st.SearchStrategy[str]:
+@cache
+def conditions(*names: str) -> st.SearchStrategy[str]:
     """Conditions over these searches, nested and quantified."""
     shown = [name for name in names if not name.startswith("_")]
     leaves = st.sampled_from(names)
@@ -442,7 +445,7 @@ def rules_and_events(draw: st.DrawFn, *, most: int = 5) -> Case:
     for name in names:
         detection[name], more = draw(searches())
         hints += more
-    condition = draw(st.sampled_from(names) | conditions(names) | st.lists(conditions(names), min_size=1, max_size=2))
+    condition = draw(st.sampled_from(names) | conditions(*names) | st.lists(conditions(*names), min_size=1, max_size=2))
     product, _, service = LOGSOURCE
     rule = {
         "title": "Generated",

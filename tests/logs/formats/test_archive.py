@@ -229,7 +229,7 @@ def test_a_bomb_ends_in_a_fault_in_bounded_time_and_memory(tmp_path: Path, data:
     path.write_bytes(data())
     limits = Limits(slack=1 << 20, ratio=100, memory=1 << 20)
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         found, faults = hunted(path, limits)
         _, peak = tracemalloc.get_traced_memory()
@@ -238,7 +238,7 @@ def test_a_bomb_ends_in_a_fault_in_bounded_time_and_memory(tmp_path: Path, data:
     assert sum(found.values()) == 0
     assert any("as archive bombs do" in str(fault.what) for fault in faults)
     assert peak < 40 << 20
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_limits_on_members_and_sizes_hold(tmp_path: Path) -> None:

@@ -169,10 +169,10 @@ def test_a_value_of_ten_megabytes_and_a_hundred_thousand_fields_are_read() -> No
     ],
 )
 def test_tags_that_never_close_end_in_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     events, _ = read(eventxml, text.encode())
     assert events == []
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @given(st.binary(max_size=200), st.integers(0, len(xml())))

@@ -160,19 +160,19 @@ def test_rubbish_between_pretty_objects_is_named() -> None:
 
 
 def test_large_objects_of_a_document_are_read_in_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     large = json.dumps([{"a": "x" * 8_000_000, "b": number} for number in range(3)], indent=1)
     events, faults = texts(large.encode())
     assert ([fields["b"] for _, fields, _ in events], faults) == ([0, 1, 2], [])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_document_of_braces_that_never_close_ends_in_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     events, faults = texts(b'{"a":\n' * 200_000)
     assert events == []
     assert faults
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_value_of_ten_megabytes_is_read() -> None:

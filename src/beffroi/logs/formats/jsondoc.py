@@ -13,19 +13,21 @@ from beffroi.logs.formats.sources import Source
 BLOCK = 1 << 18
 _LINE_END = 0x0A
 
-# Everything up to the next brace, strings as a whole (they never go over a line end). What ends the match: a brace, the
-# quote of a string that the end of the bytes cuts, or that end.
-_TOKEN = re.compile(rb'(?:[^"{}]++|"(?:[^"\\\n]++|\\.|\\)*+(?:"|(?=\n)))*+([{}"]|\Z)')
-# What may stand between objects; evtx_dump writes "Record 17" before each.
-_BETWEEN = re.compile(rb"[\s,\[\]]*+(?:Record \d+[\s,\[\]]*+)*+")
+# Everything up to the next brace, strings as a whole (they never go over a line end). What ends the match: a brace, the end of
+# the bytes within a string, or that end. There is one way through any bytes and nothing is ever given up, so it takes linear
+# time; the engine remembers every string it went through, so a thousand at once bound its memory.
+_TOKEN = re.compile(rb'[^"{}]*(?:"[^"\n]*(?:["\n]|(?P<cut>\Z))[^"{}]*){0,1000}(?:(?P<open>{)|(?P<close>}))?')
+# What may stand between objects; evtx_dump writes "Record 17" before each. A thousand bound the memory here too.
+_BETWEEN = re.compile(rb"[\s,\[\]]*(?:Record \d+[\s,\[\]]*){0,1000}")
 
 
 def objects(source: Source, log: FaultLog, longest: int) -> Iterator[tuple[int, bytes]]:
     """(line, text) of every object at the top, or in an array at the top; what is no object is told to `log`."""
     scanner = _Scanner(log, longest)
     while True:
-        # As much again as is waiting: an object of many blocks is then looked at twice, not as often as it has blocks.
-        block = source.read(max(BLOCK, scanner.waiting))
+        # Half as much again as is waiting: an object of many blocks is then looked at thrice, not as often as it has blocks,
+        # and takes little more than its own memory.
+        block = source.read(max(BLOCK, scanner.waiting // 2))
         yield from scanner.feed(block)
         if not block:
             return
@@ -68,19 +70,21 @@ class _Scanner:
         self._start = 0
 
     def _tokens(self, *, final: bool) -> Iterator[tuple[int, bytes]]:
-        buffer = self._buffer
-        for token in _TOKEN.finditer(buffer, self._position):
-            end = token.end()
-            sign = token[1]
-            if sign == b'"' and not final:
-                self._position = end - 1  # the string goes on in the next block
+        buffer, begin = self._buffer, self._position
+        # Once escaped characters are blanked, a string goes from one quote to the next.
+        plain = buffer[begin:].replace(rb"\\", b"  ").replace(rb"\"", b"  ")
+        for token in _TOKEN.finditer(plain):
+            end = begin + token.end()
+            sign = token.lastgroup
+            if sign == "cut" and not final:
+                self._position = begin + plain.rindex(b'"')  # the string goes on in the next block
                 return
             self._position = end
-            if sign == b"{":
+            if sign == "open":
                 if not self._depth or (buffer[end - 2] == _LINE_END and self._at_line_start(end - 1)):
                     self._open(end - 1)
                 self._depth += 1
-            elif sign == b"}" and self._depth:
+            elif sign == "close" and self._depth:
                 self._depth -= 1
                 if not self._depth:
                     yield self._opened, buffer[self._start : end]
