@@ -15,7 +15,6 @@ import hyperscan
 from beffroi.core.model import Event, Fields
 from beffroi.detect.atoms import pair_test
 from beffroi.detect.ir import Witness
-from beffroi.detect.scanner import Hits
 from beffroi.detect.values import text_of
 from beffroi.detect.witness import CONTAINS, ENDS, EQUALS, STARTS
 
@@ -50,7 +49,7 @@ class KeywordScanner:
         self._blunt: set[int] = set()  # rules without a piece that could be scanned for: tried on every event
         self._database: Any = None
         self._hits: list[int] = []
-        self._owners: list[Hits] = []
+        self._owners: list[tuple[int, ...]] = []
 
     def add(self, witness: Witness, rule: int) -> None:
         """Have a rule tried on events in whose text the witness may stand."""

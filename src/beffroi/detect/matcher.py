@@ -21,6 +21,7 @@ from beffroi.detect.scanner import FieldScanner, Hits, Part, part_of
 from beffroi.detect.values import text_of
 from beffroi.detect.verify import Verifiers
 
+ENOUGH = 3  # events with new values, after which the next of the batch is taken for another
 MOST_PLANS = 4_096  # channels are the sender's words
 
 
@@ -188,6 +189,9 @@ class _Program:
 
     def decide(self, looked: _Looked, found: list[_Found], waiting: list["_Program"]) -> None:
         """Add to `found` the rules that hold for an event, or keep it, and add the program to `waiting`."""
+        if len(self._waiting) > ENOUGH:
+            self._waiting.append(looked)
+            return
         get = looked[2].get
         hits = self._always
         for field, memo in self._fields:
