@@ -20,6 +20,14 @@ BEGUN = 4
 def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outcome:
     """Hunt; `emit` gets each match as a line of JSON (without newline): the order is that of the recordings, and
     correlations come last, in the order of time. Raises InputError where a path or a rule folder is not there."""
+    gc.disable()  # what a hunt makes has no cycles; collecting would walk all rules again and again
+    try:
+        return _hunt(request, emit, progress)
+    finally:
+        gc.enable()
+
+
+def _hunt(request: Request, emit: Emit, progress: Progress | None) -> Outcome:
     ruleset = load(request.rules or [PACK], placeholders=request.placeholders, cache_folder=request.cache_folder)
     outcome = Outcome(refused=ruleset.refused, rules=len(ruleset.rules), correlations=len(ruleset.correlations))
     found = list(files(request.paths, faults=outcome.faults))
@@ -29,21 +37,15 @@ def hunt(request: Request, emit: Emit, progress: Progress | None = None) -> Outc
     sink = Sink(emit, bases.add)
     count = Count(outcome, total, progress)
     worker = Worker(request, ruleset)
-    gc.freeze()
-    gc.disable()  # what a hunt makes has no cycles; collecting would walk all rules again and again
-    try:
-        if request.jobs > 1:
-            cut = _begun(worker, cut, count, sink, total // (BEGUN * request.jobs))
-        first = list(islice(cut, request.jobs))
-        if len(first) <= 1:
-            idle = _alone(worker, chain(first, cut), count, sink)
-        else:
-            from beffroi.hunting.together import together
+    if request.jobs > 1:
+        cut = _begun(worker, cut, count, sink, total // (BEGUN * request.jobs))
+    first = list(islice(cut, request.jobs))
+    if len(first) <= 1:
+        idle = _alone(worker, chain(first, cut), count, sink)
+    else:
+        from beffroi.hunting.together import together
 
-            idle = together(worker, first, cut, count, sink)
-    finally:
-        gc.enable()
-        gc.unfreeze()
+        idle = together(worker, first, cut, count, sink)
     outcome.blind = len(idle)
     if ruleset.correlations:
         from beffroi.hunting.firings import firings
