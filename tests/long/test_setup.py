@@ -207,11 +207,39 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(root: Path, tmp_path: Path
         subprocess.run(["umount", tmp_path], check=True)
 
 
+def other_python() -> Path | None:
+    """A Python besides the system's that can make environments."""
+    elsewhere = [folder for folder in os.environ["PATH"].split(":") if folder not in ("/usr/bin", "/bin")]
+    found = shutil.which("python3", path=":".join(elsewhere))
+    able = "import ensurepip, sys; assert (3, 11) <= sys.version_info < (3, 14); print(sys._base_executable)"
+    done = subprocess.run([found or "false", "-I", "-c", able], capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip()) if done.returncode == 0 else None
+
+
+def venv_python(house: Path) -> Path:
+    return (house / ".venv" / "bin" / "python").resolve()
+
+
+def test_the_systems_own_python_comes_first(house: Path) -> None:
+    other, system = other_python(), Path("/usr/bin/python3").resolve()
+    if other is None or subprocess.run([system, "-c", "import ensurepip"], stderr=-3, check=False).returncode:
+        pytest.skip("there are not two Pythons that can make environments")
+    assert start(house, env={"PATH": f"{other.parent}:{os.environ['PATH']}"}).returncode == 0
+    assert venv_python(house) == system
+
+
+@as_root
 def test_a_python_that_will_not_do_is_passed_over(house: Path, tmp_path: Path) -> None:
-    first = tmp_path / "python3"
-    first.write_text("#!/bin/sh\nexit 1\n")
-    first.chmod(0o755)
-    assert start(house, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}).returncode == 0
+    other, system = other_python(), Path("/usr/bin/python3").resolve()
+    if other is None or not system.exists():
+        pytest.skip("there are not two Pythons")
+    bad = tmp_path / "python3"
+    bad.write_text("#!/bin/sh\nexit 1\n")
+    bad.chmod(0o755)
+    instead = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    done = start(house, "unshare", "--mount", "sh", "-c", instead, "sh", str(bad), str(system))
+    assert done.returncode == 0, done.stderr
+    assert venv_python(house) == other.resolve()
     assert_ready(house)
 
 
