@@ -55,17 +55,17 @@ def test_matches_stand_under_their_machine_and_tactic_in_the_order_of_time() -> 
         "PC-2",
         "  Discovery",
         "    2026-11-23 02:15:00   medium   Somebody asks who they are",
-        "      CommandLine=whoami /all  a.evtx #7",
+        "      a.evtx #7  CommandLine=whoami /all",
         "",
         "PC-ACCUEIL",
         "  Defense Impairment",
         "    2026-11-23 03:00:00   high   A log was cleared",
-        "      CommandLine=whoami /all  a.evtx #7",
+        "      a.evtx #7  CommandLine=whoami /all",
         "  Discovery",
         "    2026-11-23 02:10:00   medium   First",
-        "      CommandLine=whoami /all  a.evtx #7",
+        "      a.evtx #7  CommandLine=whoami /all",
         "    2026-11-23 02:20:00   medium   Second",
-        "      CommandLine=whoami /all  a.evtx #7",
+        "      a.evtx #7  CommandLine=whoami /all",
     ]
 
 
@@ -88,14 +88,14 @@ def test_a_correlation_shows_how_many_events_and_where_they_begin_and_end() -> N
         for number in (3, 4, 5)
     ]
     rows = shown(match(file=None, record_id=None, events=events, total=3, fields={"TargetUserName": "odette"}))
-    assert rows[-1] == "      TargetUserName=odette  3 × a.evtx #3 … #5"
+    assert rows[-1] == "      3 × a.evtx #3 … #5  TargetUserName=odette"
 
 
 def test_a_long_value_is_cut_and_a_line_never_wraps() -> None:
     rows = shown(match(fields={"CommandLine": "x" * 5_000, "Image": "y" * 5_000, "A": "b\nc"}), width=80)
     assert len(rows) == 5
     assert all(len(row) <= 80 for row in rows)
-    assert shown(match(fields={"A": "b\n\t c"}))[-1] == "      A=b c  a.evtx #7"
+    assert shown(match(fields={"A": "b\n\t c"}))[-1] == "      a.evtx #7  A=b c"
 
 
 @pytest.mark.parametrize("field", ["host", "rule", "file", "fields"])
@@ -130,3 +130,12 @@ def test_more_matches_than_memory_holds_are_shown_all(monkeypatch: pytest.Monkey
 def test_tabs_newlines_and_lone_surrogates_in_a_machines_name_do_no_harm() -> None:
     rows = shown(match(host="PC\t1\n2"), match(host="PC\t1\n3"))
     assert len([row for row in rows if row.startswith("PC")]) == 2
+
+
+def test_a_title_longer_than_the_terminal_goes_on_below_and_the_place_is_never_cut_off() -> None:
+    told = shown(match(rule="Somebody asks who they are, again and again", fields={"A": "x" * 90}), width=60)
+    assert told[3:] == [
+        "    2026-11-23 02:14:00   medium   Somebody asks who they",
+        "                                   are, again and again",
+        "      a.evtx #7  A=" + "x" * 40 + "…",
+    ]

@@ -1,6 +1,7 @@
 """Matches for a person to read: by machine, then by what the attacker was after, in the order of time."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ STYLES = {
     "low": "cyan",
     "informational": "dim",
 }
+NARROWEST = 20  # columns for a title, however narrow the terminal
 SHOWN_FIELDS = 3
 LONGEST_VALUE = 110
 _TOLD_BY_THE_RULE = frozenset({"EventID", "Channel", "Provider_Name"})
@@ -61,9 +63,13 @@ class Report:
         title = self._say(match["rule"])  # the pack's are in the catalogue; any other stays as its author wrote it
         row = Text.assemble(
             "    ", (f"{(match['time'] or self._say('without time')).replace('T', ' ')[:19]:<19}", "dim"), "  ",
-            (f" {level} ", STYLES[match["level"]]), "  ", printable(title),
+            (f" {level} ", STYLES[match["level"]]), "  ",
         )  # fmt: skip
-        yield row
+        room = max(self._console.width - row.cell_len, NARROWEST)
+        first, *more = wrap(printable(title), room) or [""]
+        yield row + Text(first)
+        for part in more:
+            yield Text(" " * row.cell_len + part)
         yield Text("      " + "  ".join(map(printable, _evidence(match))), style="dim")
 
 
@@ -74,13 +80,14 @@ def _tactic(tags: list[str]) -> int:
 
 
 def _evidence(match: dict[str, Any]) -> Iterator[str]:
-    told = {name: value for name, value in match["fields"].items() if name not in _TOLD_BY_THE_RULE}
-    for name, value in list(told.items())[:SHOWN_FIELDS]:
-        if value not in (None, "", []):
-            text = " ".join(str(value).split())
-            yield f"{name}={text[:LONGEST_VALUE] + '…' if len(text) > LONGEST_VALUE else text}"
+    """Where it stands, which is never cut off, then what the rule looked at."""
     if match["file"] is None:
         first, last = match["events"][0], match["events"][-1]
         yield f"{match['total']} × {first['file'].rsplit('/', 1)[-1]} #{first['record_id']} … #{last['record_id']}"
     else:
         yield f"{match['file'].rsplit('/', 1)[-1]} #{match['record_id']}"
+    told = {name: value for name, value in match["fields"].items() if name not in _TOLD_BY_THE_RULE}
+    for name, value in list(told.items())[:SHOWN_FIELDS]:
+        if value not in (None, "", []):
+            text = " ".join(str(value).split())
+            yield f"{name}={text[:LONGEST_VALUE] + '…' if len(text) > LONGEST_VALUE else text}"
