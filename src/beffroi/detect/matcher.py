@@ -198,13 +198,16 @@ class _Program:
             value = get(field)
             try:
                 rules = memo.get(value)
+            except TypeError:  # a list has no hash
+                rules = None
+            if rules is None:
+                if value.__class__ is not str:
+                    rules = memo.get(text_of(value))
                 if rules is None:
-                    rules = memo[text_of(value)]
-            except (KeyError, TypeError):  # a new value, or a list
-                if not self._waiting:
-                    waiting.append(self)
-                self._waiting.append(looked)
-                return
+                    if not self._waiting:
+                        waiting.append(self)
+                    self._waiting.append(looked)
+                    return
             if rules:
                 hits += rules
         if hits or looked[3]:
@@ -233,12 +236,14 @@ class _Program:
         tried: Iterable[int] = hits if len(hits) == 1 else set(hits)
         if said:
             tried = {*hits, *(said & self._guards.keys())}
+        own = event[1]
         for index in tried:
-            test = verify.get(index)
-            if test is None:
+            try:
+                test = verify[index]
+            except KeyError:
                 self._verified(index)
                 test = verify[index]
-            if test(fields, event[1]):
+            if test(fields, own):
                 found.append((looked, index))
 
 
