@@ -21,6 +21,7 @@ from beffroi.detect.scanner import FieldScanner, Hits, Part, part_of
 from beffroi.detect.values import text_of
 from beffroi.detect.verify import Verifiers
 
+ANY = ""  # in place of a channel
 ENOUGH = 3  # events with new values, after which the next of the batch is taken for another
 MOST_PLANS = 4_096  # channels are the sender's words
 
@@ -47,15 +48,12 @@ class Matcher:
         self.events = 0  # looked at so far
         self.unsourced = 0  # those of them that name no channel and have no stated log source
         self._compiler = _Compiler(self.rules, zone)
-        self._by_channel: dict[str, list[tuple[int, Target]]] = {}
-        self._anywhere: list[tuple[int, Target]] = []
+        self._of_kind: dict[tuple[str, int | None], list[tuple[int, Target]]] = {}
         for index, rule in enumerate(self.rules):
-            if rule.blind is None:
-                for target in targets(rule.logsource) or ():
-                    if not target.channels:
-                        self._anywhere.append((index, target))
-                    for channel in target.channels:
-                        self._by_channel.setdefault(channel.lower(), []).append((index, target))
+            for target in (targets(rule.logsource) or ()) if rule.blind is None else ():
+                for channel in target.channels or (ANY,):
+                    for number in _numbers(target.events, rule.events):
+                        self._of_kind.setdefault((channel.lower(), number), []).append((index, target))
         self._plans: dict[tuple[str, int | None], _Plan] = {}
         self._stated: dict[LogSource, _Plan] = {}
         self._looked: set[int] = set()
@@ -109,9 +107,8 @@ class Matcher:
             return plan
         known = {"Channel": channel} if number is None else {"Channel": channel, "EventID": str(number)}
         views: dict[str, list[tuple[int, Expr]]] = {}
-        for index, target in [*self._by_channel.get(channel.lower(), ()), *self._anywhere]:
-            events = self.rules[index].events
-            if (target.events is None or number in target.events) and (events is None or number in events):
+        for kind in {(name, each) for name in (channel.lower(), ANY) for each in (number, None)}:
+            for index, target in self._of_kind.get(kind, ()):
                 views.setdefault(target.view, []).append((index, target.guard))
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
@@ -127,6 +124,12 @@ class Matcher:
         ]
         self._looked.update(index for index, _ in entries)
         return self._compiler.plan({"plain": entries}, {})
+
+
+def _numbers(*limits: frozenset[int] | None) -> Iterable[int | None]:
+    """The event numbers that all limits allow; None alone where there is no limit."""
+    known = [limit for limit in limits if limit is not None]
+    return frozenset.intersection(*known) if known else (None,)
 
 
 _Looked = tuple[int, Event, Fields, set[int] | None]
