@@ -1,14 +1,16 @@
 """The matcher on Windows events: log sources, views, hostile values, bounds."""
 
+import gc
 import time
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from beffroi.core.model import Fields
-from beffroi.detect.matcher import Matcher
-from tests.detect.sigma import BRUSSELS, fires, matches, rule
+from beffroi.core.model import Event, Fields
+from beffroi.detect.matcher import Matcher, _Program
+from tests.detect.sigma import BRUSSELS, LINUX, fires, matches, rule
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 CREATION = {"product": "windows", "category": "process_creation"}
@@ -135,8 +137,6 @@ def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher(
         [rule("a|contains: needle"), rule("{s: {a|startswith: v}, t: {b: 1}, condition: s and not t}")], BRUSSELS
     )
-    from tests.detect.sigma import LINUX
-
     tracemalloc.start()
     for turn in range(60):
         matcher.match([(n, {"a": f"v{turn}-{n}-" + "x" * 200}, None) for n in range(1_000)], LINUX)
@@ -147,9 +147,27 @@ def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
 
 def test_channels_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher([rule("a|contains: needle", {"product": "windows"})], BRUSSELS)
-    for turn in range(6_000):
-        matcher.match([(1, {"Channel": f"made up {turn}", "EventID": turn}, None)])
+    gc.disable()  # as in a hunt: what is let go must not hold itself
+    try:
+        for turn in range(6_000):
+            matcher.match([(1, {"Channel": f"made up {turn}", "EventID": turn, "a": "needle"}, None)])
+    finally:
+        gc.enable()
     assert len(matcher._plans) <= 4_097
+    assert len(matcher._compiler._memory._all) <= 4_100
+    assert sum(isinstance(each, _Program) for each in gc.get_objects()) <= 4_200
+
+
+def test_what_waits_when_reading_fails_is_not_mixed_into_the_next_batch() -> None:
+    def broken() -> Iterator[Event]:
+        yield 1, {"a": "needle 1"}, None
+        raise OSError("the disk is gone")
+
+    matcher = Matcher([rule("a|contains: needle")], BRUSSELS)
+    with pytest.raises(OSError, match="gone"):
+        matcher.match(broken(), LINUX)
+    found = matcher.match([(7, {"a": "nothing"}, None), (8, {"a": "needle 2"}, None)], LINUX)
+    assert [(match.place, match.event[0]) for match in found] == [(1, 8)]
 
 
 def test_event_numbers_that_are_never_the_same_twice_cost_no_look_at_every_rule() -> None:
@@ -164,8 +182,6 @@ def test_event_numbers_that_are_never_the_same_twice_cost_no_look_at_every_rule(
 def test_forgetting_what_was_seen_changes_nothing() -> None:
     matcher = Matcher([rule("{s: {a|contains: x}, t: {b|contains: y}, condition: s and t}")], BRUSSELS)
     matcher._compiler._memory._most = matcher._compiler._memory.left = 300
-    from tests.detect.sigma import LINUX
-
     events: list[Fields] = [{"a": f"{n}x" if n % 2 else f"{n}", "b": f"{n}y" if n % 3 else f"{n}"} for n in range(200)]
     for _ in range(3):
         found = matcher.match([(n, fields, None) for n, fields in enumerate(events)], LINUX)

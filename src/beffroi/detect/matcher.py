@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import ref
 
 from beffroi.core.model import Event, Fields, LogSource
 from beffroi.detect.atoms import settled
@@ -62,7 +63,7 @@ class Matcher:
         """The matches of some hundred events, in their order, then of the rules. `stated` is the log source of events that do
         not name their own channel."""
         found: list[_Found] = []
-        waiting: list[_Program] = []
+        waiting: dict[_Program, list[_Looked]] = {}
         plans: dict[Any, _Plan] = self._plans
         place = -1
         for place, event in enumerate(events):
@@ -76,8 +77,8 @@ class Matcher:
             said = plan.keywords.look(event) if plan.keywords is not None else None
             for view, program in plan.programs:
                 program.decide((place, event, fields if view is None else view(fields), said), found, waiting)
-        for program in waiting:
-            program.decide_waiting(found)
+        for program, kept in waiting.items():
+            program.decide_together(kept, found)
         self.events += place + 1
         if len(found) > 1:
             found.sort(key=_by_event_and_rule)
@@ -158,14 +159,13 @@ class _Program:
     Most values were seen lately, so most events are decided at once and let go, which keeps memory small and near. An event
     with a new value waits, for the new values of many events to be searched together."""
 
-    __slots__ = ("_always", "_compiler", "_fields", "_guards", "_known", "_scanners", "_verify", "_waiting")
+    __slots__ = ("__weakref__", "_always", "_compiler", "_fields", "_guards", "_known", "_scanners", "_verify")
 
     def __init__(self, entries: Iterable[tuple[int, Expr]], known: dict[str, str], compiler: "_Compiler") -> None:
         self._compiler = compiler
         self._known = known
         self._guards = dict(entries)
         self._verify: dict[int, Verify] = {}
-        self._waiting: list[_Looked] = []
         always: list[int] = []
         scanners: dict[str, FieldScanner] = {}
         for index in self._guards:
@@ -187,13 +187,14 @@ class _Program:
         """The exact test of what is left of a rule in this group; None where it cannot hold here."""
         rest, _ = self._compiler.rules[index].split()
         condition = all_of([self._guards[index], settled(rest, self._known)])
-        test = self._verify[index] = self._compiler.verifiers.made(condition, partial(self._verify.__setitem__, index))
+        test = self._verify[index] = self._compiler.verifiers.made(condition, partial(_replace, ref(self), index))
         return None if condition is False else test
 
-    def decide(self, looked: _Looked, found: list[_Found], waiting: list["_Program"]) -> None:
-        """Add to `found` the rules that hold for an event, or keep it, and add the program to `waiting`."""
-        if len(self._waiting) > ENOUGH:
-            self._waiting.append(looked)
+    def decide(self, looked: _Looked, found: list[_Found], waiting: dict["_Program", list[_Looked]]) -> None:
+        """Add to `found` the rules that hold for an event, or keep it among those that wait."""
+        kept = waiting.get(self)
+        if kept is not None and len(kept) > ENOUGH:
+            kept.append(looked)
             return
         get = looked[2].get
         hits = self._always
@@ -207,28 +208,25 @@ class _Program:
                 if value.__class__ is not str:
                     rules = memo.get(text_of(value))
                 if rules is None:
-                    if not self._waiting:
-                        waiting.append(self)
-                    self._waiting.append(looked)
+                    waiting.setdefault(self, []).append(looked)
                     return
             if rules:
                 hits += rules
         if hits or looked[3]:
             self._try(looked, hits, found)
 
-    def decide_waiting(self, found: list[_Found]) -> None:
+    def decide_together(self, kept: list[_Looked], found: list[_Found]) -> None:
         """Add to `found` the rules that hold for the events that waited."""
-        waiting, self._waiting = self._waiting, []
-        hits: list[Hits] = [self._always] * len(waiting)
+        hits: list[Hits] = [self._always] * len(kept)
         for field, scanner in self._scanners:
-            column = [looked[2].get(field) for looked in waiting]
+            column = [looked[2].get(field) for looked in kept]
             try:
                 seen = scanner.look(column)
             except TypeError:  # numbers, booleans, lists: reduced to texts first
                 seen = scanner.look([text_of(value) for value in column])
             if any(seen):
                 hits = [have + more for have, more in zip(hits, seen, strict=True)]
-        for looked, rules in zip(waiting, hits, strict=True):
+        for looked, rules in zip(kept, hits, strict=True):
             if rules or looked[3]:
                 self._try(looked, rules, found)
 
@@ -248,6 +246,13 @@ class _Program:
                 test = verify[index]
             if test(fields, own):
                 found.append((looked, index))
+
+
+def _replace(program: "ref[_Program]", index: int, test: Verify) -> None:
+    """Give a program a better test. What makes tests does not hold the program: nothing would free the two in a hunt."""
+    held = program()
+    if held is not None:
+        held._verify[index] = test  # noqa: SLF001 - its own module
 
 
 class _Compiler:

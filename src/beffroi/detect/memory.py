@@ -1,7 +1,8 @@
 """What is remembered of values seen lately: one bound for all of it together, because an attacker chooses the values."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from beffroi.detect.values import Text, text_of
 
@@ -14,40 +15,41 @@ LONGEST = 32_768
 T = TypeVar("T")
 
 
+class Remembers(Protocol):
+    def forget(self) -> None:
+        """Forget everything."""
+
+
 class Memory:
     """Counts what is remembered; when it is too much, everything is forgotten at once. `left` may be lowered directly by
     those who remember, who then call `forget` where it falls below nought: it happens millions of times."""
 
-    __slots__ = ("_forget", "_most", "left")
+    __slots__ = ("_all", "_most", "left")
 
     def __init__(self, most: int = MOST) -> None:
         self._most = self.left = most
-        self._forget: list[Callable[[], None]] = []
+        self._all: WeakSet[Remembers] = WeakSet()  # plans come and go
 
-    def register(self, forget: Callable[[], None]) -> None:
-        """Have this called whenever everything is to be forgotten."""
-        self._forget.append(forget)
+    def register(self, who: Remembers) -> None:
+        """Have this one forget with the others, as long as somebody else holds it."""
+        self._all.add(who)
 
     def forget(self) -> None:
         """Forget everything."""
         self.left = self._most
-        for forget in self._forget:
-            forget()
+        for each in self._all:
+            each.forget()
 
 
 class Memo(Generic[T]):
     """What a function says of a field's values, found out once for each as long as it is remembered; `nothing` is what it says
     of no value. `known.get(value)` is the first look, since it costs least: None, or a TypeError (a list), sends on to `learn`."""
 
-    __slots__ = ("known", "learn")
+    __slots__ = ("__weakref__", "_always", "known", "learn")
 
     def __init__(self, memory: Memory, nothing: T, of: Callable[[Text], T]) -> None:
-        always: Mapping[Text, T] = {None: nothing, "": nothing}
-        known: dict[Text, T] = dict(always)
-
-        def forget() -> None:
-            known.clear()
-            known.update(always)
+        self._always: Mapping[Text, T] = {None: nothing, "": nothing}
+        known: dict[Text, T] = dict(self._always)
 
         def learn(value: Any) -> T:
             if value.__class__ is str:
@@ -66,6 +68,10 @@ class Memo(Generic[T]):
                     memory.forget()
             return outcome
 
-        memory.register(forget)
         self.known = known
         self.learn = learn
+        memory.register(self)
+
+    def forget(self) -> None:
+        self.known.clear()
+        self.known.update(self._always)

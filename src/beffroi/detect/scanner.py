@@ -43,7 +43,9 @@ class FieldScanner:
     """The witnesses of one field, and in `memo` what they said about the values seen lately. `part` gives the part of a rule,
     by its number, whose pivot this field is, and None for other rules."""
 
-    __slots__ = ("_any", "_automaton", "_literals", "_memory", "_none", "_owners", "_part", "_parts", "_tests", "_zone", "memo")  # fmt: skip
+    __slots__ = (
+        "__weakref__",
+        "_any", "_automaton", "_literals", "_memory", "_none", "_owners", "_part", "_parts", "_tests", "_zone", "memo")  # fmt: skip
 
     def __init__(self, part: Callable[[int], Part | None], zone: tzinfo, memory: Memory) -> None:
         self._memory = memory
@@ -84,11 +86,11 @@ class FieldScanner:
         self._literals = {}
         without = [(rule, self._part_of(rule)) for rule in self._none]
         self._none = {rule for rule, part in without if part is None or part.value(None)}
-        self._forget()
-        self._memory.register(self._forget)
+        self.forget()
+        self._memory.register(self)
         return self
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         self.memo.clear()
         self.memo.update(dict.fromkeys((None, ""), tuple(self._none)))
 
