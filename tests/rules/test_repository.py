@@ -306,3 +306,13 @@ def test_texts_cannot_be_shifted_between_files_under_one_fingerprint() -> None:
     one = repository._fingerprint([("a", b"xy"), ("b", b"z")], {})
     assert one != repository._fingerprint([("a", b"x"), ("b", b"yz")], {})
     assert one != repository._fingerprint([("a", b"xy\x001 b\x00z")], {})
+
+
+def test_a_rule_file_whose_name_is_no_text_is_read_and_kept_like_any_other(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    text = (PACK / "watch" / "event_log_cleared.yml").read_bytes()
+    Path(os.fsdecode(os.fsencode(folder) + b"/r\xff.yml")).write_bytes(text)
+    for _ in range(2):  # translated, then from the cache
+        found = load([folder], cache_folder=tmp_path / "cache")
+        assert [rule.path.rpartition("/")[2] for rule in found.rules] == ["r\\xff.yml"]

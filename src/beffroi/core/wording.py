@@ -80,3 +80,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in "\u202f\u00a0" else "�" for char in text)
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as people and JSON can read it; bytes that are no UTF-8 stand in it as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from beffroi.core.model import WHOLE, Fault
+from beffroi.core.wording import shown
 from beffroi.hunting.request import Outcome
 from beffroi.hunting.tasks import Task
 from beffroi.hunting.worker import Sink, Worker
-from beffroi.logs.formats import NO_LOG, FaultLog, Limits, Recording, recordings_in, shown
+from beffroi.logs.formats import NO_LOG, FaultLog, Limits, Recording, recordings_in
 
 MOST_FAULTS = 2_000  # kept with their words; further ones are counted
 

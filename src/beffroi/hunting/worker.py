@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from beffroi.core.model import Event, Fields
+from beffroi.core.wording import shown
 from beffroi.detect.ir import LEVELS, Rule
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.hunting.request import Request
-from beffroi.logs.formats import Recording, shown
+from beffroi.logs.formats import Recording
 from beffroi.rules.repository import RuleSet
 
 BATCH = 192

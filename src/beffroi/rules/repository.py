@@ -15,6 +15,7 @@ import orjson
 from beffroi import __version__
 from beffroi.core.errors import InputError
 from beffroi.core.model import Fault, message
+from beffroi.core.wording import shown
 from beffroi.detect.ir import Rule
 from beffroi.rules import cache
 
@@ -77,7 +78,7 @@ def _read(paths: Iterable[Path]) -> list[tuple[str, bytes]]:
             ) from None
         if len(found) == before and not any(name.startswith(os.path.realpath(path)) for name in found):
             raise InputError(path=path, reason=message("no rule file (*.yml) lies there"))
-    return list(found.items())
+    return [(shown(path), text) for path, text in found.items()]
 
 
 def _walk(folder: str, found: dict[str, bytes]) -> None:
@@ -113,7 +114,7 @@ def _fingerprint(texts: list[tuple[str, bytes]], placeholders: Mapping[str, Sequ
     parts = [__version__, TRANSLATION, _pysigma(), orjson.dumps(listed, option=orjson.OPT_SORT_KEYS).decode()]
     digest.update("\0".join(parts).encode())
     for path, text in texts:
-        digest.update(f"\0{len(text)} {path}\0".encode("utf-8", "surrogateescape"))
+        digest.update(f"\0{len(text)} {path}\0".encode())
         digest.update(text)
     return digest.hexdigest()
 

@@ -4,7 +4,7 @@ from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.limits import Limits
 from beffroi.logs.formats.parts import Part, in_parts
 from beffroi.logs.formats.recognise import NO_LOG
-from beffroi.logs.formats.recordings import Recording, files, recordings, recordings_in, shown
+from beffroi.logs.formats.recordings import Recording, files, recordings, recordings_in
 
 __all__ = [
     "NO_LOG",
@@ -16,5 +16,4 @@ __all__ = [
     "in_parts",
     "recordings",
     "recordings_in",
-    "shown",
 ]

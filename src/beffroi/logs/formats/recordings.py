@@ -10,6 +10,7 @@ from typing import IO
 
 from beffroi.core.errors import InputError
 from beffroi.core.model import WHOLE, Event, Fault, message
+from beffroi.core.wording import shown
 from beffroi.logs.formats import archive, eventxml, evtx, jsonlines
 from beffroi.logs.formats.budget import Budget, TooMuch
 from beffroi.logs.formats.faults import FaultLog
@@ -88,11 +89,6 @@ def _all_there(paths: Sequence[Path]) -> None:
             if len(missing) == 1
             else message("there are no such files or folders"),
         )
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path as people and JSON can read it; bytes that are no UTF-8 stand in it as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def files(paths: Sequence[Path], *, faults: list[Fault]) -> Iterator[Part]:
