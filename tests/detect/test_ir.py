@@ -131,3 +131,8 @@ def test_the_condition_is_anothers_to_change() -> None:
     assert isinstance(first, list)
     first.clear()
     assert made.condition != first
+
+
+def test_a_number_that_no_event_can_bear_limits_a_rule_to_no_event_number() -> None:
+    assert event_numbers(["text", "EventID", 0, ["4625"], [], [], [], []]) == frozenset({4625})
+    assert event_numbers(["text", "EventID", 0, ["4625", "9" * 25], [], [], [], []]) is None

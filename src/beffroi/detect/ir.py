@@ -25,6 +25,8 @@ from beffroi.core.model import LogSource
 Expr = bool | list[Any]
 """A translated condition or a part of it, as the module describes."""
 
+DIGITS = 18  # of a number that JSON holds whatever they are
+
 LEVELS = ("informational", "low", "medium", "high", "critical")
 
 
@@ -193,6 +195,6 @@ def event_numbers(expr: Expr, *, positive: bool = True) -> frozenset[int] | None
             return frozenset.intersection(*known) if known else None
         return None if None in sets else frozenset().union(*sets)  # type: ignore[arg-type]
     plain = positive and kind == "text" and expr[1] == "EventID" and not any(expr[4:])
-    if plain and all(number.isdecimal() and number.isascii() for number in expr[3]):
+    if plain and all(number.isdecimal() and number.isascii() and len(number) <= DIGITS for number in expr[3]):
         return frozenset(map(int, expr[3]))
     return None
