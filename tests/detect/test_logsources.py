@@ -17,7 +17,7 @@ from beffroi.detect.logsources import (
     SYSMON,
     applies,
     targets,
-    with_view,
+    viewed,
 )  # fmt: skip
 from tests.detect.sigma import matches, rule
 
@@ -25,7 +25,7 @@ PROCESS = {"product": "windows", "category": "process_creation"}
 
 
 def view(name: str, **fields: Any) -> Fields:
-    return with_view(name, [fields])[0]
+    return viewed(name, fields)
 
 
 def test_a_process_is_sysmon_1_or_security_4688() -> None:
@@ -98,7 +98,7 @@ def test_defenders_spaced_names_are_seen_joined_and_underscored_without_hiding_o
 def test_views_leave_the_event_itself_alone() -> None:
     event: Fields = {"New Value": "a", "NewProcessName": "b"}
     for name in ("spaced", "process_4688", "antivirus", "plain"):
-        with_view(name, [event])
+        viewed(name, event)
     assert event == {"New Value": "a", "NewProcessName": "b"}
 
 

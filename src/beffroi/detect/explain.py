@@ -8,7 +8,7 @@ from beffroi.core.model import Fields, LogSource, Message, message
 from beffroi.detect.atoms import value_test
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.keywords import keyword_test
-from beffroi.detect.logsources import applies, event_number, targets, with_view
+from beffroi.detect.logsources import applies, event_number, targets, viewed
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import text_of
 from beffroi.detect.verify import reference
@@ -64,7 +64,7 @@ def explain(rule: Rule, fields: Fields, zone: tzinfo, stated: LogSource | None =
         for target in targets(rule.logsource) or ():
             right_channel = not target.channels or channel.lower() in (name.lower() for name in target.channels)
             if right_channel and (target.events is None or number in target.events):
-                seen, guard, concerned = with_view(target.view, [fields])[0], target.guard, True
+                seen, guard, concerned = viewed(target.view, fields), target.guard, True
     else:
         concerned = stated is not None and applies(rule.logsource, stated)
     condition: Expr = rule.condition if guard is True else ["and", [guard, rule.condition]]

@@ -37,7 +37,7 @@ Remembering = Callable[[list[Any]], Callable[[str], bool]]
 
 def function(expr: Expr, remembering: Remembering, otherwise: Verify) -> Verify:
     """The function of a condition; `otherwise` decides for events that hold lists. Raises RecursionError where the
-    condition is nested too deeply for a function."""
+    condition is nested too deeply for a function, NotImplementedError where it asks for more than values (keywords, `fieldref`)."""
     return _Writer(remembering, otherwise).function(expr)
 
 
@@ -48,7 +48,6 @@ class _Writer:
         self._remembering = remembering
         self._names: dict[str, Any] = {"text": _text, "Listed": _ListedError, "otherwise": otherwise}
         self._numbers: dict[str, int] = {}
-        self._otherwise = otherwise
 
     def function(self, expr: Expr) -> Verify:
         body: list[ast.stmt] = [ast.Assign([_store("get")], ast.Attribute(_load("fields"), "get", ast.Load()))]

@@ -5,7 +5,7 @@ THOR mapping; Sysmon's and Windows' event numbers are Microsoft's. Kept here in 
 is fed the wrong log source is either blind or a false alarm.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from beffroi.core.model import Fields, LogSource
@@ -264,7 +264,7 @@ VIEWS: dict[str, Callable[[Fields], Fields]] = {
 }
 
 
-def with_view(view: str, events: Iterable[Fields]) -> list[Fields]:
-    """The events' fields as a rule of that view sees them; the events themselves are left as they are."""
+def viewed(view: str, fields: Fields) -> Fields:
+    """An event's fields as a rule of that view sees them; the event itself is left as it is."""
     change = VIEWS.get(view)
-    return list(events) if change is None else [change(fields) for fields in events]
+    return fields if change is None else change(fields)

@@ -365,6 +365,6 @@ def ordered(expr: Expr) -> Expr:
 
 def _weight(part: Expr, *, wanted: bool) -> float:
     choice = choose(part)
-    likely = 0.95 if choice is None else min(choice[0], 1.0)
+    often = 0.95 if choice is None else min(choice[0], 1.0)
     slow = any(leaf[0] in ("re", "time", "cidr") or leaf[1] is None for leaf in leaves(part))
-    return (likely if wanted else 1 - likely) + (0.5 if slow else 0.0)
+    return (often if wanted else 1 - often) + (0.5 if slow else 0.0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
-from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, with_view
+from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, viewed
 
 Seen = Mapping[tuple[str, int], frozenset[str]]
 """(channel, event number) → the names of the fields that ever had a value in such events."""
@@ -149,7 +149,7 @@ def _merely_quiet(target: Target, rule: Rule, by_channel: Mapping[str, list[int]
 
 
 def _available(view: str, fields: frozenset[str]) -> frozenset[str]:
-    return frozenset(with_view(view, [dict.fromkeys(fields, "x")])[0])
+    return frozenset(viewed(view, dict.fromkeys(fields, "x")))
 
 
 def _can_hold(expr: Expr, available: frozenset[str]) -> tuple[bool, bool]:
