@@ -1,5 +1,6 @@
 """The nouns that every room shares. Defined once, here; rooms meet in them and never import each other."""
 
+from enum import IntEnum, StrEnum
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 Fields = dict[str, Any]
@@ -20,6 +21,36 @@ class LogSource(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join(part or "*" for part in self)
+
+
+class Assurance(IntEnum):
+    """How sure it is that a source is who it seems, in rising order. What rests on ADDRESS or less never blocks anybody,
+    silences an alarm or counts in an attestation."""
+
+    NONE = 0
+    ADDRESS = 1
+    TOKEN = 2
+    CERTIFICATE = 3
+
+
+class SourceState(StrEnum):
+    """Where a source stands: nobody has decided yet, a person accepted it, a person refused it, accepted but unheard of late."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SILENT = "silent"
+
+
+class Source(NamedTuple):
+    """Something that sends logs. `id` never changes and names no person; `name` is what people call it; `kind` is the receiver
+    it was met on ("syslog", "bulk", "drop", …)."""
+
+    id: str
+    name: str
+    kind: str
+    assurance: Assurance
+    state: SourceState
 
 
 Value: TypeAlias = "str | int | float | Message"
