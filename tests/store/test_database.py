@@ -11,9 +11,11 @@ import textwrap
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Inspector, create_engine, create_mock_engine, insert, inspect, select, text
+from sqlalchemy.dialects import postgresql
 
 from beffroi.core.errors import StoreError
 from beffroi.store import Store, ledger, tables
@@ -76,7 +78,7 @@ def test_a_second_process_waits_and_is_told_who_writes(tmp_path: Path) -> None:
             print(type(error).__name__, error)
         """
         said = child(code, tmp_path).stdout
-    assert said.startswith("StoreError")
+    assert said.startswith("StoreBusyError")
     assert f"another Beffroi (process {os.getpid()}) is writing to it" in said
 
 
@@ -261,12 +263,13 @@ def test_a_store_of_an_earlier_beffroi_is_brought_up_to_date_with_all_it_held(du
             assert [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] == rows
 
 
-def test_the_tables_can_be_made_in_postgresql(tmp_path: Path) -> None:
+def test_the_tables_can_be_made_in_postgresql() -> None:
     said: list[str] = []
-    engine = create_mock_engine(
-        "postgresql+psycopg://", lambda sql, *_, **__: said.append(str(sql.compile(dialect=engine.dialect)))
-    )
-    tables.metadata.create_all(engine, checkfirst=False)
+
+    def told(statement: Any, *_: object, **__: object) -> None:
+        said.append(str(statement.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
+
+    tables.metadata.create_all(create_mock_engine("postgresql+psycopg://", told), checkfirst=False)
     made = "\n".join(said)
     assert "position BIGINT NOT NULL" in made
     assert "CREATE UNIQUE INDEX findings_are_open_once ON findings (kind, subject) WHERE closed IS NULL" in made

@@ -62,6 +62,7 @@ sources: Final = Table(
     metadata,
     Column("id", Text, primary_key=True),  # "s-" and random letters: names nobody, never changes, never used again
     Column("name", Text, nullable=False),  # what people call it
+    Column("claimed", Text),  # what it calls itself: shown, never believed
     Column("kind", Text, nullable=False),  # the receiver it was met on, or "any" where it was made by hand
     Column(
         "assurance", Integer, CheckConstraint("assurance BETWEEN 0 AND 3", name="assurance_is_known"), nullable=False

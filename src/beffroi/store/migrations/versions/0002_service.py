@@ -16,6 +16,7 @@ def upgrade() -> None:
         "sources",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("claimed", sa.Text),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column(
             "assurance",
