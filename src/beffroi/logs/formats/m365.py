@@ -99,7 +99,8 @@ def of_record(record: dict[str, Any]) -> Record:
 
 def _service(record: dict[str, Any], operation: str, fields: Fields) -> str:
     workload = record.get("Workload")
-    fields.setdefault("eventSource", workload)
+    if isinstance(workload, str):
+        fields.setdefault("eventSource", workload)
     name = record.get("Name")
     is_alert = workload == "SecurityComplianceCenter" and isinstance(name, str) and operation.startswith("Alert")
     fields.setdefault("eventName", name if is_alert else operation)
