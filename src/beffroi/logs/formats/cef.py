@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import SUCCESS, Reading, address, blocked, number
+from beffroi.logs.formats.appliances.common import SUCCESS, Reading, address, blocked, given, number
 from beffroi.logs.formats.keyvalue import single
 
 MOST = 512  # fields of one extension
@@ -94,7 +94,7 @@ def extension(text: str) -> Fields:
         named, label = name[:-5], fields[name]
         if _LABEL.match(named) and named in fields and isinstance(label, str) and label:
             fields.setdefault(label, fields[named])
-    return fields
+    return given(fields)
 
 
 def _put(fields: Fields, name: str, raw: str) -> None:

@@ -3,6 +3,7 @@
 import re
 
 from beffroi.core.model import Fields
+from beffroi.logs.formats.appliances.common import given
 
 MOST = 512  # pairs of one line; what follows is left to the raw line
 
@@ -26,7 +27,7 @@ def pairs(text: str) -> Fields:
             fields[name].append(value)
         else:
             fields[name] = [fields[name], value]
-    return fields
+    return given(fields)
 
 
 def single(fields: Fields, *names: str) -> str | None:

@@ -5,7 +5,7 @@ its sixth part, itself or as a hexadecimal number ("x5E", "0x09").
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, blocked, number
+from beffroi.logs.formats.appliances.common import Reading, address, blocked, given, number
 from beffroi.logs.formats.cef import slug, split_header
 from beffroi.logs.formats.keyvalue import single
 
@@ -36,16 +36,17 @@ def read(text: str) -> Reading | None:
             fields[name].append(value)
         else:
             fields[name] = [fields[name], value]
+    given(fields)
     fields.update(deviceVendor=parts[1], deviceProduct=parts[2], deviceVersion=parts[3], EventID=parts[4])
     for ours, theirs in _ADDRESSES.items():
-        if (given := single(fields, *theirs)) and (found := address(given)):
+        if (said := single(fields, *theirs)) and (found := address(said)):
             fields[ours] = found
     for ours, name in _PORTS.items():
-        if (given := single(fields, name)) and (port := number(given)) is not None:
+        if (said := single(fields, name)) and (port := number(said)) is not None:
             fields[ours] = port
     for ours, theirs in _COPIES.items():
-        if given := single(fields, *theirs):
-            fields.setdefault(ours, given.lower() if ours == "protocol" else given)
+        if said := single(fields, *theirs):
+            fields.setdefault(ours, said.lower() if ours == "protocol" else said)
     if stopped := blocked(str(fields.get("action", ""))):
         fields["blocked"] = stopped
     is_firewall = "blocked" in fields and "src_ip" in fields and "dst_ip" in fields

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from beffroi.core.model import Fields, LogSource, UnfitError, message
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, endpoint
+from beffroi.logs.formats.appliances.common import FAILURE, OURS, SUCCESS, endpoint, given
 from beffroi.logs.formats.faults import FaultLog
 from beffroi.logs.formats.jsondoc import objects
 from beffroi.logs.formats.jsontext import loads_any
@@ -71,12 +71,12 @@ def normalise(text: bytes | str) -> Record:
 
 def of_record(record: dict[str, Any]) -> Record:
     """The fields of a record: its own names, lists of names and values taken apart, and the names Sigma's rules use."""
-    fields = dict(flat(record))
+    fields = given(dict(flat(record)))
     for name in _ADDRESSES:
-        given = fields.get(name)
-        if not isinstance(given, str):
+        written = fields.get(name)
+        if not isinstance(written, str):
             continue
-        ip, port = endpoint(given)
+        ip, port = endpoint(written)
         if ip:
             fields[name] = ip
             fields.setdefault("src_ip", ip)
@@ -130,7 +130,8 @@ def _properties(name: str, items: Any, fields: Fields) -> None:
         if "Value" in item:
             value = _plain(item["Value"])
             fields.setdefault(f"{name}.{key}", value)
-            fields.setdefault(key, value)
+            if key not in OURS:
+                fields.setdefault(key, value)
         for side in ("NewValue", "OldValue"):
             if side in item:
                 fields.setdefault(f"{name}.{key}.{side}", _plain(item[side]))

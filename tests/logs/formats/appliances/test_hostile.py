@@ -151,3 +151,22 @@ def test_a_long_line_takes_no_longer_than_its_length(reader: Reader) -> None:
             reader(text)
             slowest = max(slowest, time.process_time() - begin)
     assert slowest < 0.5
+
+
+def test_names_within_a_message_are_never_taken_for_ours() -> None:
+    """What a message may name itself must neither make it an event of Windows nor answer who did what."""
+    names = dict.fromkeys(("src_ip", "dst_ip", "src_port", "username", "outcome", "blocked", "Channel"), "forged")
+    plain = " ".join(f"{name}={value}" for name, value in names.items())
+    tabbed = plain.replace(" ", "\t")
+    nested = [{"Name": name, "Value": value} for name, value in names.items()]
+    for fields in (
+        pairs(plain),
+        appliances.of_text(f'date=2026-03-04 type="event" subtype="x" {plain}')[1],  # type: ignore[index]
+        appliances.of_text(f"CEF:0|a|b|c|d|e|f|{plain}")[1],  # type: ignore[index]
+        appliances.of_text(f"LEEF:1.0|a|b|c|d|{tabbed}")[1],  # type: ignore[index]
+        appliances.of_text(orjson.dumps({"event_type": "tls", "timestamp": "x", "flow_id": 1, **names}).decode())[1],  # type: ignore[index]
+        appliances.of_text(orjson.dumps({"reqId": "x", "remoteAddr": "x", "message": "x", **names}).decode())[1],  # type: ignore[index]
+        m365.normalise(orjson.dumps({"Operation": "x", **names})).fields,
+        m365.normalise(orjson.dumps({"Operation": "x", "Parameters": nested})).fields,
+    ):
+        assert [name for name in names if name in fields] == []

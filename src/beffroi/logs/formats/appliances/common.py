@@ -76,6 +76,18 @@ def sign_in(source: LogSource, outcome: str, user: str | None, origin: str | Non
     return source, fields
 
 
+OURS = frozenset(("src_ip", "dst_ip", "src_port", "dst_port", "username", "outcome", "blocked", "Channel"))
+"""Names that readers alone give. `Channel` would make the event one of Windows' (detect.logsources)."""
+
+
+def given(fields: Fields) -> Fields:
+    """The same fields, in which the sender used none of our own names: `outcome=success` within a message, maybe put there by
+    somebody, becomes `given.outcome`. For readers whose names come from the message."""
+    for name in OURS.intersection(fields):
+        fields[f"given.{name}"] = fields.pop(name)
+    return fields
+
+
 _STOPPED = {"drop", "dropped", "block", "blocked", "deny", "denied", "reject", "rejected", "discard", "d", "r", "b"}
 _PASSED = {"accept", "accepted", "allow", "allowed", "pass", "passed", "permit", "forward", "a"}
 

@@ -7,7 +7,7 @@ failed" stands the address that Nextcloud believes; `remoteAddr` says the same.
 from typing import Any
 
 from beffroi.core.model import Fields, LogSource, UnfitError
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address
+from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, given
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.shapes import flat
 
@@ -31,7 +31,7 @@ def read_event(event: dict[str, Any]) -> Reading | None:
     said, origin = event.get("message"), event.get("remoteAddr")
     if "reqId" not in event or not isinstance(origin, str):
         return None
-    fields: Fields = dict(flat(event))
+    fields: Fields = given(dict(flat(event)))
     if ip := address(origin):
         fields["src_ip"] = ip
     if isinstance(event.get("user"), str) and event["user"] not in {"", "--"}:

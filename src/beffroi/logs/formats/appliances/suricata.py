@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from beffroi.core.model import Fields, LogSource, UnfitError
-from beffroi.logs.formats.appliances.common import Reading, address, last_colon
+from beffroi.logs.formats.appliances.common import Reading, address, given, last_colon
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.shapes import flat
 
@@ -19,6 +19,7 @@ _ALERT = re.compile(
 _TAIL = re.compile(r"\{([\w\-]{1,24})\} ([0-9A-Fa-f.:]{2,60}) -> ([0-9A-Fa-f.:]{2,60})\s*\Z")
 _TITLES = (("category", " [Classification: "), ("severity", " [Priority: "))
 
+_ENDS = (("src_ip", "src_ip"), ("dest_ip", "dst_ip"), ("src_port", "src_port"), ("dest_port", "dst_port"))
 _PROXY = {
     "http.url": "c-uri",
     "http.hostname": "cs-host",
@@ -60,13 +61,14 @@ def read_eve(event: dict[str, Any]) -> Reading | None:
     if not is_eve(event):
         return None
     kind = event["event_type"]
-    fields = dict(flat(event))
-    if isinstance(event.get("dest_ip"), str):
-        fields["dst_ip"] = event["dest_ip"]
-    if isinstance(event.get("dest_port"), int):
-        fields["dst_port"] = event["dest_port"]
-    if isinstance(event.get("src_ip"), str):
-        fields["src_ip"] = address(event["src_ip"]) or event["src_ip"]
+    fields = given(dict(flat(event)))
+    for theirs, ours in _ENDS:
+        value = event.get(theirs)
+        if isinstance(value, str) and (found := address(value)):
+            fields[ours] = found
+        elif value.__class__ is int:
+            fields[ours] = value
+        fields.pop(f"given.{theirs}", None)
     if isinstance(event.get("proto"), str):
         fields["protocol"] = event["proto"].lower()
     category = None
