@@ -231,6 +231,17 @@ def test_the_server_s_certificate_is_renewed_in_time_and_used_at_once(made: Auth
         shake(context, shaken)
 
 
+def test_what_another_process_renewed_is_used_from_the_next_look_on(made: Authorities, tmp_path: Path) -> None:
+    context = made.server_context(require_client=False)
+    here = Names("tilleuls", (ipaddress.ip_address("10.1.2.3"),))
+    Authorities.open(tmp_path, here, NOW)
+    shake(context, made.client_context(), "192.168.7.5")
+    assert not made.renew_if_due(NOW, here)
+    shake(context, made.client_context(), "10.1.2.3")
+    with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
+        shake(context, made.client_context(), "192.168.7.5")
+
+
 @pytest.mark.parametrize("late", [timedelta(days=-2), timedelta(days=500), timedelta(days=5000)])
 def test_a_certificate_made_under_a_wrong_clock_is_made_anew_when_it_is_right(late: timedelta, tmp_path: Path) -> None:
     Authorities.open(tmp_path, HERE, NOW + late)

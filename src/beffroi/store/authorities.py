@@ -73,6 +73,7 @@ class Authorities:
         self._folder = folder
         self._names = names
         self._roots = roots
+        self._used: x509.Certificate | None = None
         self._contexts: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
 
     @classmethod
@@ -99,13 +100,20 @@ class Authorities:
             kept = None
         wanted = self._sans()
         if kept is not None and not _due(kept.certificate, root, wanted, now):
+            self._use(kept.certificate)
             return False
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self._leaf(Kind.SERVERS, key, self._names.host, wanted, now)
         keys.write(path, _pem(key) + leaf.public_bytes(serialization.Encoding.PEM))
-        for context in self._contexts:
-            context.load_cert_chain(path)
+        self._use(leaf)
         return True
+
+    def _use(self, leaf: x509.Certificate) -> None:
+        """Have the contexts given out before show this certificate, which another process may have renewed."""
+        if leaf != self._used:
+            for context in self._contexts:
+                context.load_cert_chain(self._folder / SERVER)
+            self._used = leaf
 
     def device(self, source_id: str, now: datetime) -> Device:
         """A new key and certificate for a source. The key is kept nowhere here."""
