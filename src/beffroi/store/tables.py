@@ -82,6 +82,7 @@ sources: Final = Table(
     Column(
         "proof", Text, nullable=False
     ),  # the address, the hexadecimal SHA-256 of the token or certificate, or "receiver:name"
+    Column("expires", Text),  # when its certificate does
     Column("created", Text, nullable=False),
     Column("accepted_by", Integer, ForeignKey("ledger.seq")),  # the entry of who accepted, rejected or made it
     Column("silenced_until", Text),  # its silence was announced: no finding before then

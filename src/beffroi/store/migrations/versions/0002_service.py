@@ -37,6 +37,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("proof", sa.Text, nullable=False),
+        sa.Column("expires", sa.Text),
         sa.Column("created", sa.Text, nullable=False),
         sa.Column("accepted_by", sa.Integer, sa.ForeignKey("ledger.seq")),
         sa.Column("silenced_until", sa.Text),
