@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beffroi.core.model import Fault
 from beffroi.logs.journal import MOST, JournalReader
@@ -109,6 +111,30 @@ def test_each_byte_of_a_header_flipped_loses_nothing() -> None:
     disk, sound = in_memory(3)
     ((name, file),) = disk.names_.items()
     whole, names = bytes(disk.files[file]), {name: 1}
+    asyncio.run(run())
+
+
+WHOLE, SOUND = in_memory(12, segment_bytes=250)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(WHOLE.names_)), st.integers(0, 260), st.binary(max_size=40)), max_size=6)
+)
+def test_whatever_bytes_stand_there_what_is_read_was_written(changes: list[tuple[str, int, bytes]]) -> None:
+    async def run() -> None:
+        disk = MemoryDisk({file: bytearray(content) for file, content in WHOLE.files.items()}, dict(WHOLE.names_))
+        for name, offset, data in changes:
+            disk.files[disk.names_[name]][offset : offset + len(data)] = data
+        found: list[tuple[int, int]] = []
+        for until in (None, SOUND[-1][0]):
+            found = read_all(FOLDER, disk, until=until)
+            assert [each for each in SOUND if each in found] == found
+            assert changes or found == SOUND
+        with opened(FOLDER, disk) as journal:
+            after = await journal.append(arrival(77))
+            assert after > max([*found, (0, 0)])[0]
+            assert read_all(FOLDER, disk, until=journal.durable)[-1] == (after, 77)
+
     asyncio.run(run())
 
 
