@@ -284,7 +284,7 @@ def test_a_busy_loop_stands_aside_while_anything_waits_and_only_then(
     async def run() -> None:
         with opened(tmp_path, Slow()) as journal:
             await journal.append(arrival(1))
-            assert 1 < len(stood) <= 10
+            assert len(stood) > 1
             await asyncio.sleep(0.03)
             before = len(stood)
             await asyncio.sleep(0.05)
