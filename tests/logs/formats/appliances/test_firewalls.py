@@ -249,7 +249,8 @@ def test_who_is_named_twice_differently_in_a_line_is_nobody() -> None:
         ('date=2026-03-04 time=10:11:12 tz="+0100"', datetime(2026, 3, 4, 9, 11, 12, 0, UTC)),
         ("date=2026-03-04 time=10:11:12", None),
         ("date=2026-99-04 time=10:11:12 tz=+0100", None),
-        ("eventtime=9999999999999999999", datetime(2286, 11, 20, 17, 46, 40, 0, UTC)),
+        ("date=0001-01-01 time=00:00:00 tz=+0100", None),
+        ("eventtime=9999999999999999999", datetime(2286, 11, 20, 17, 46, 39, 0, UTC)),
     ],
 )
 def test_fortigate_states_its_time(stamp: str, expected: datetime | None) -> None:

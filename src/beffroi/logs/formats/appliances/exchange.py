@@ -36,7 +36,13 @@ def _mailbox(columns: list[str]) -> Reading:
     user, command, context = columns[5], columns[9].strip().lower(), columns[11]
     service = "pop" if port in {110, 995} else "imap"
     source = LogSource("exchange", None, service)
-    more = {"dst_ip": here, "dst_port": port, "src_port": client_port, "command": command}
+    more = {
+        "date-time": columns[0],
+        "dst_ip": here,
+        "dst_port": port,
+        "src_port": client_port,
+        "command": command,
+    }
     if command not in _WAYS or (command == "user" and "AuthFailed" not in context):
         ip_field = {"src_ip": ip} if ip else {}
         return source, {
@@ -59,7 +65,13 @@ def _smtp(columns: list[str]) -> Reading:
     here, port = endpoint(columns[4])
     ip, client_port = endpoint(columns[5])
     source = LogSource("exchange", None, "smtp")
-    more = {"dst_ip": here, "dst_port": port, "src_port": client_port, "connector": columns[1]}
+    more = {
+        "date-time": columns[0],
+        "dst_ip": here,
+        "dst_port": port,
+        "src_port": client_port,
+        "connector": columns[1],
+    }
     said = columns[7]
     if columns[6] == ">" and said.startswith(_SMTP_FAILED):
         return sign_in(source, FAILURE, None, ip, action="login", failure_reason=said, **more)

@@ -4,10 +4,10 @@ Names and meanings: Fortinet, "FortiOS Log Message Reference" (https://docs.fort
 product as `fortigate` with the `type` as service (`event`) and Fortinet's own field names, which all stay.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, number
+from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, epoch, number
 from beffroi.logs.formats.keyvalue import pairs, single
 
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "58": "ipv6-icmp", "132": "sctp"}
@@ -99,16 +99,12 @@ def _sign_in(action: str, fields: Fields) -> None:
 def time_of(fields: Fields) -> datetime | None:
     """When it happened: `eventtime` (seconds, milli-, micro- or nanoseconds since 1970, as the version has it), else `date`,
     `time` and `tz`; None without them or a zone."""
-    stamp = number(single(fields, "eventtime") or "")
-    if stamp is not None:
-        seconds: float = stamp
-        while seconds >= 1e11:  # the year 5138: it is in a smaller unit
-            seconds /= 1000
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    if (when := epoch(single(fields, "eventtime"))) is not None:
+        return when
     day, clock, zone = single(fields, "date"), single(fields, "time"), single(fields, "tz")
     if not (day and clock and zone):
         return None
     try:
         return datetime.strptime(f"{day} {clock} {zone}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

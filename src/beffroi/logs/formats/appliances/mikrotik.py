@@ -6,7 +6,7 @@ MikroTik's documentation, "Log" (https://help.mikrotik.com/docs/spaces/ROS/pages
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, last_colon, sign_in
+from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, endpoint, sign_in
 
 _TOPICS = re.compile(r"([a-z0-9\-]{1,32}(?:,[a-z0-9!\-]{1,32}){1,8})(?::? |\Z)")
 _PACKET = re.compile(r"\b(input|forward|output|prerouting|postrouting|srcnat|dstnat): in:")
@@ -64,7 +64,7 @@ def _packet(said: str) -> Reading | None:
     source, sign, rest = said[protocol.end() :].partition("->")
     destination = rest.partition(",")[0].partition(" ")[0]
     for name, value in (("src", source), ("dst", destination)):
-        ip, port = (address(value), None) if address(value) else last_colon(value)
+        ip, port = endpoint(value)
         if ip is None:
             return None
         fields[f"{name}_ip"] = ip
