@@ -46,15 +46,20 @@ _ASSERT = re.compile(
 _EVENT = re.compile(r'results\[\d+\]\.Overflow\.Alert\.Events\[\d+\]\.GetMeta\("(source_ip|username)"\) == "(.*)"')
 
 
-def told(line: str) -> dict[str, Any]:
-    """What we say of a line, in the words of these tests. Only as much of the header is cut as these few files have."""
-    program, text = "", line
+def cut(line: str) -> tuple[str, str]:
+    """(program, text) of a line: only as much of the header is cut as these few files have."""
     if stamp := _STAMP.match(line):
         text = line[stamp.end() :]
-        if found := _PROGRAM.match(text):
-            program, text = found[1] or found[2], text[found.end() :]
-    elif line[:5] == "2026-" and "+01:00: " in line[:32]:
-        text = line[25:]
+        found = _PROGRAM.match(text)
+        return (found[1] or found[2], text[found.end() :]) if found else ("", text)
+    if line[:5] == "2026-" and "+01:00: " in line[:32]:
+        return "", line[25:]
+    return "", line
+
+
+def told(line: str) -> dict[str, Any]:
+    """What we say of a line, in the words of these tests."""
+    program, text = cut(line)
     fields = windowsxml.read(text)
     if fields is not None:
         return {"source_ip": fields["IpAddress"], "user": fields["TargetUserName"], "fields": fields}

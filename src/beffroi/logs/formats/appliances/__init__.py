@@ -27,6 +27,8 @@ from beffroi.logs.formats.appliances import (
 )
 from beffroi.logs.formats.appliances.common import Reader, Reading
 
+__all__ = ["PREFIXES", "PROGRAMS", "Reader", "Reading", "of_text", "read"]
+
 PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "CEF": (cef.read,),
     "LEEF": (leef.read,),
