@@ -158,7 +158,7 @@ def _unifi(header: Header, fields: Fields) -> LogSource:
         fields.setdefault("mac", mac.lower())
     if ip := single(fields, "UNIFIclientIp"):
         fields.setdefault("src_ip", address(ip) or ip)
-    if category == "Firewall":
+    if "Firewall" in (category, single(fields, "UNIFIpolicyType")):
         return LogSource("unifi", "firewall", "cef")
     return LogSource("unifi", None, "ips" if category == "Intrusion Prevention" else "cef")
 

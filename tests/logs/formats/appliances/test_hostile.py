@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from beffroi.core.model import Fields, LogSource, UnfitError
 from beffroi.logs.formats import appliances, m365
-from beffroi.logs.formats.appliances import windowsxml
+from beffroi.logs.formats.appliances import exchange, fortigate, mikrotik, paloalto, utm, windowsxml
 from beffroi.logs.formats.appliances.common import Reader
 from beffroi.logs.formats.keyvalue import pairs
 
 READERS: list[Reader] = sorted(
     {reader for readers in appliances.PROGRAMS.values() for reader in readers}
     | {reader for _, readers in appliances.PREFIXES for reader in readers}
-    | {appliances.of_text},
+    | {appliances.of_text, fortigate.read, utm.read, exchange.read, paloalto.read, mikrotik.read},
     key=lambda reader: (reader.__module__, reader.__qualname__),
 )
 LONG = 65_536
@@ -41,6 +41,7 @@ WORDS = [
     "2026-03-04T10:11:12.530Z,", "1,2026/03/04 10:11:12,0,THREAT,virus,1,",
     "DHCPACK(br0) 192.0.2.5 00:00:5e:00:53:01 ", "DHCPACK on 192.0.2.5 to ", "DHCP4_LEASE_ALLOC [hwtype=1 00:00:5e:00:53:01]", "lease ",
     "query[A] a from 192.0.2.5", "reply a is ", "[99:0] info: 192.0.2.5 a. A IN", "client @0x1 192.0.2.5#1 (a): query: a IN A",
+    'device_name="SFW" log_type="Event" ', 'id=firewall sn=1 msg="', 'logtype="auth" ', 'src="192.0.2.1:1" cat="x" note="Account: ', "Authentication of SSLVPN user [",
     "ath0: STA 00:00:5e:00:53:01 IEEE 802.11: ", "hostapd: ", "pam_unix(webui:auth): authentication failure;", " rhost=",
     "::ffff:192.0.2.1", "2001:db8::1", "192.0.2.1", "9" * 30, "٣", "<Event", "</Event>", "\ufffd", "\0",
 ]  # fmt: skip

@@ -230,6 +230,11 @@ def test_samba_takes_nobody_for_whom_a_workstation_imitates(workstation: str) ->
             '("U7LT,00005e005301,v6.6.55") hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated',
             LogSource("unifi", None, "hostapd"),
         ),
+        (
+            "",
+            "U6-Lite,U6L-6.6.55: hostapd[1234]: STA 00:00:5e:00:53:01 IEEE 802.11: authenticated",
+            LogSource("unifi", None, "hostapd"),
+        ),
         ("CEF", "0|Ubiquiti|UniFi Network|9.4|1|x|1|", LogSource("unifi", None, "cef")),
     ],
 )

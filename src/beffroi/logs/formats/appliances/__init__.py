@@ -24,6 +24,7 @@ from beffroi.logs.formats.appliances import (
     suricata,
     synology,
     unifi,
+    utm,
 )
 from beffroi.logs.formats.appliances.common import Reader, Reading
 
@@ -56,6 +57,8 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "pveproxy": (proxmox.read,),
     "proxmox-backup-api": (proxmox.read,),
     "proxmox-backup-proxy": (proxmox.read,),
+    "admd": (utm.read_watchguard,),
+    "sessiond": (utm.read_watchguard,),
     "smbd": (samba.read,),
     "smbd_auth": (samba.read,),
     "Nextcloud": (nextcloud.read,),
@@ -90,10 +93,9 @@ def of_text(text: str) -> Reading | None:
         return reading
     if first.isalpha() and first.islower() and "," in text[:33] and (reading := mikrotik.read(text)):
         return reading
-    at = text.find("hostapd: ", 0, 160)
-    if at >= 0:
-        return unifi.read(text[at + 9 :])
-    return None
+    # An access point's name, model and version come before the program.
+    at = text.find("hostapd", 0, 160)
+    return unifi.read(text[at + 7 :].partition(": ")[2]) if at >= 0 else None
 
 
 _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
@@ -107,6 +109,12 @@ _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
     ("logver=", fortigate.read),
     ("timestamp=", fortigate.read),
     ("logid=", fortigate.read),
+    ("device", utm.read),
+    ("id=", utm.read),
+    ("time=", utm.read),
+    ('src="', utm.read),
+    ("msg_id=", utm.read_watchguard),
+    ("Authentication of ", utm.read_watchguard),
     ("Auth: [", samba.read),
     ("conn log: ", qnap.read),
     ("event log: ", qnap.read),

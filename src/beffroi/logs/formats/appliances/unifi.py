@@ -8,7 +8,7 @@ import re
 from beffroi.core.model import Fields, LogSource
 from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading
 
-_STATION = re.compile(r"([A-Za-z0-9.\-]{1,24}): STA ([0-9A-Fa-f:]{17}) ([A-Z][A-Za-z0-9. ]{1,15}): ")
+_STATION = re.compile(r"(?:([A-Za-z0-9.\-]{1,24}): )?STA ([0-9A-Fa-f:]{17}) ([A-Z][A-Za-z0-9. ]{1,15}): ")
 
 
 def read(text: str) -> Reading | None:
@@ -17,7 +17,9 @@ def read(text: str) -> Reading | None:
     if not found:
         return None
     said = text[found.end() :].rstrip()
-    fields: Fields = {"interface": found[1], "mac": found[2].lower(), "protocol": found[3], "said": said}
+    fields: Fields = {"mac": found[2].lower(), "protocol": found[3], "said": said}
+    if found[1]:
+        fields["interface"] = found[1]
     low = said[:128].lower()
     if "authentication failed" in low or "mic failure" in low or "invalid mic" in low or "auth_failed" in low:
         fields.update(outcome=FAILURE, action="login")
