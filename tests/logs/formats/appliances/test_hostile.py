@@ -171,3 +171,22 @@ def test_names_within_a_message_are_never_taken_for_ours() -> None:
         m365.normalise(orjson.dumps({"Operation": "x", "Parameters": nested})).fields,
     ):
         assert [name for name in names if name in fields] == []
+
+
+PACKET = "IN=eth0 OUT= MAC= SRC=198.51.100.66 DST=192.0.2.1 LEN=40 PROTO=TCP SPT=1 DPT=22 "
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("nginx", f"[UFW BLOCK] {PACKET}"),
+        ("myapp", "Auth: [SMB2] user [a]\\[b] at [x] with [y] status [z] workstation [w] remote host [ipv4:198.51.100.66:1] mapped to [a]\\[b]. local host [l]"),
+        ("myapp", "login failure for user root from 198.51.100.66 via ssh"),
+        ("", f'203.0.113.9 - - [04/Mar/2026:10:11:12 +0100] "GET / HTTP/1.1" 200 1 "-" "x {PACKET}"'),
+        ("", f'203.0.113.9 - x {PACKET}[04/Mar/2026:10:11:12 +0100] "GET / HTTP/1.1" 401 1 "-" "-"'),
+        ("", "203.0.113.9 - a,b,cccc: hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated"),
+        ("", '203.0.113.9 - - [x] "GET /hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated'),
+    ],
+)  # fmt: skip
+def test_what_visitors_make_another_program_say_is_no_appliances(program: str, text: str) -> None:
+    assert appliances.read(program, text) is None

@@ -59,6 +59,7 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "proxmox-backup-proxy": (proxmox.read,),
     "admd": (utm.read_watchguard,),
     "sessiond": (utm.read_watchguard,),
+    "Auth": (lambda text: samba.read(f"Auth: {text}"),),  # Samba's own file has no header before it
     "smbd": (samba.read,),
     "smbd_auth": (samba.read,),
     "Nextcloud": (nextcloud.read,),
@@ -70,17 +71,28 @@ PREFIXES: Final[tuple[tuple[str, tuple[Reader, ...]], ...]] = (("synoscgi", (syn
 """The same for programs whose name only begins so."""
 
 
+_OPEN = ("CEF:", "LEEF:", "date=", "devname=", "logver=", "{")
+"""What a line may begin with to be read by its shape although a program of no appliance's wrote it."""
+
+
 def read(program: str, text: str) -> Reading | None:
-    """The reading of a message: by its program where that is one of ours, else by its shape; None where nobody knows it."""
+    """The reading of a message: by its program where that is one of ours, by its shape where it has none.
+
+    What another program says is not looked through for shapes: a web server's line holds whatever its visitors ask for, and must not
+    be taken for a firewall's.
+    """
+    if not program:
+        return of_text(text)
     readers = PROGRAMS.get(program)
-    if readers is None and program:
-        readers = next((known for start, known in PREFIXES if program.startswith(start)), None)
-        if readers is None and "," in program and (reading := mikrotik.read(f"{program} {text}")):
-            return reading  # its topics look like a program
-    for reader in readers or ():
+    if readers is None:
+        readers = next((known for start, known in PREFIXES if program.startswith(start)), ())
+    for reader in readers:
         if reading := reader(text):
             return reading
-    return of_text(text)
+    if text.startswith(_OPEN):
+        return of_text(text)
+    # RouterOS's topics may look like a program.
+    return mikrotik.read(f"{program} {text}") if "," in program else None
 
 
 def of_text(text: str) -> Reading | None:
@@ -93,9 +105,7 @@ def of_text(text: str) -> Reading | None:
         return reading
     if first.isalpha() and first.islower() and "," in text[:33] and (reading := mikrotik.read(text)):
         return reading
-    # An access point's name, model and version come before the program.
-    at = text.find("hostapd", 0, 160)
-    return unifi.read(text[at + 7 :].partition(": ")[2]) if at >= 0 else None
+    return unifi.read_access_point(text) if "hostapd" in text[:128] else None
 
 
 _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
