@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from beffroi.core import errors
+from beffroi.core import config, errors
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = "<!-- Made by tools/docs.py; do not edit. -->\n"
@@ -31,7 +31,24 @@ def errors_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page}
+def configuration_page() -> str:
+    """docs/configuration.md: every key of the configuration file."""
+    keys = [f"| `{setting.name}` | {_cell(setting.help)} | {_cell(setting.default)} |" for setting in config.SETTINGS]
+    return "\n".join(
+        [
+            HEAD,
+            "# Configuration\n",
+            "One TOML file: the one `--config` names, else for a person `~/.config/beffroi/beffroi.toml`, else `/etc/beffroi/beffroi.toml`.",
+            "None is needed. A dotted name is a table and a key: `listen.relp` is `relp` under `[listen]`.\n",
+            "| Key | What it is | Unless set |",
+            "|---|---|---|",
+            *keys,
+            "",
+        ]
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration_page, "errors.md": errors_page}
 
 
 def _kinds() -> Iterator[type[errors.BeffroiError]]:
@@ -43,7 +60,12 @@ def _kinds() -> Iterator[type[errors.BeffroiError]]:
 
 def _sentence(kind: type[errors.BeffroiError]) -> str:
     """The sentence, its named places in capitals."""
-    return re.sub(r"\{(\w+)\}", lambda place: place[1].upper(), kind.__doc__ or "").replace("|", "\\|")
+    return re.sub(r"\{(\w+)\}", lambda place: place[1].upper(), _cell(kind.__doc__ or ""))
+
+
+def _cell(text: str) -> str:
+    """A text as a table takes it."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beffroi.core import config
-from beffroi.core.config import SETTINGS, Config
+from beffroi.core.config import SETTINGS, Config, Listen
 from beffroi.core.errors import ConfigurationError
 
 
@@ -86,7 +86,7 @@ def test_all_faults_of_a_file_are_told_at_once_with_their_lines(env: dict[str, s
         'line 3: paths.data: "beffroi" is not a whole path: it must start with / or ~/',
         "line 4: there is no setting paths.cahce; did you mean paths.cache?",
         'line 7: house.time_zone: this machine knows no time zone "Europe/Liege"',
-        "line 9: there is no setting listne",
+        "line 9: there is no setting listne; did you mean listen?",
     ]
 
 
@@ -120,3 +120,43 @@ def test_every_setting_has_a_default_and_a_help_in_words() -> None:
 def test_a_home_is_understood(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/srv/home")
     assert config.load(written(tmp_path / "a.toml", '[paths]\ndata = "~/d"\n'), env=env).data_dir == Path("/srv/home/d")
+
+
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [
+        ("5140", Listen("", 5140)),
+        ('"5140"', Listen("", 5140)),
+        ('"192.0.2.1:5140"', Listen("192.0.2.1", 5140)),
+        ('"[2001:db8::1]:5140"', Listen("2001:db8::1", 5140)),
+        ("0", Listen("", 0)),
+        ("false", None),
+    ],
+)
+def test_a_receiver_listens_where_it_is_told(
+    stated: str, read: Listen | None, tmp_path: Path, env: dict[str, str]
+) -> None:
+    file = written(tmp_path / "b.toml", f"[listen]\nsyslog_tcp = {stated}\n")
+    found = config.load(file, env=env)
+    assert found.listen["syslog_tcp"] == read
+    assert found.listen["relp"] == Listen("", 2514)
+
+
+@pytest.mark.parametrize("stated", ["true", "65536", "-1", '"beffroi.example:514"', '"999.0.0.1:514"', "[514]", '""'])
+def test_what_is_no_place_to_listen_is_said(stated: str, tmp_path: Path, env: dict[str, str]) -> None:
+    [fault] = faults(written(tmp_path / "b.toml", f"[listen]\nrelp = {stated}\n"), env)
+    assert fault.startswith("line 2: listen.relp: ")
+
+
+def test_networks_and_plain_receivers_are_checked_as_they_are_read(tmp_path: Path, env: dict[str, str]) -> None:
+    file = written(
+        tmp_path / "b.toml", '[listen]\nplain = ["bulk", "hec"]\nnetworks = ["192.0.2.0/24", "2001:db8::/32"]\n'
+    )
+    found = config.load(file, env=env)
+    assert found.plain == {"bulk", "hec"}
+    assert found.networks == ("192.0.2.0/24", "2001:db8::/32")
+    bad = written(tmp_path / "bad.toml", '[listen]\nplain = ["syslog_tcp"]\nnetworks = ["192.0.2.1/24"]\n')
+    assert faults(bad, env) == [
+        'line 2: listen.plain: there is no receiver "syslog_tcp" with TLS; there are: relp, bulk, hec, otlp, lumberjack',
+        'line 3: listen.networks: "192.0.2.1/24" is not a network',
+    ]

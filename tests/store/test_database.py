@@ -9,11 +9,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, inspect, select, text
+from sqlalchemy import Inspector, create_engine, create_mock_engine, insert, inspect, select, text
+from sqlalchemy.dialects import postgresql
 
 from beffroi.core.errors import StoreError
 from beffroi.store import Store, ledger, tables
@@ -76,7 +78,7 @@ def test_a_second_process_waits_and_is_told_who_writes(tmp_path: Path) -> None:
             print(type(error).__name__, error)
         """
         said = child(code, tmp_path).stdout
-    assert said.startswith("StoreError")
+    assert said.startswith("StoreBusyError")
     assert f"another Beffroi (process {os.getpid()}) is writing to it" in said
 
 
@@ -209,6 +211,18 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
+def indexes(inspector: Inspector, name: str) -> list[tuple[str | None, object, object, str]]:
+    return [
+        (
+            index["name"],
+            index["column_names"],
+            index["unique"],
+            str(index.get("dialect_options", {}).get("sqlite_where")),
+        )
+        for index in inspector.get_indexes(name)
+    ]
+
+
 def test_the_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store, store.read() as connection:
         made = inspect(connection)
@@ -220,6 +234,8 @@ def test_the_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) 
             assert columns == [(c["name"], str(c["type"]), c["nullable"]) for c in wanted.get_columns(name)]
             assert made.get_foreign_keys(name) == wanted.get_foreign_keys(name)
             assert made.get_unique_constraints(name) == wanted.get_unique_constraints(name)
+            assert made.get_check_constraints(name) == wanted.get_check_constraints(name)
+            assert indexes(made, name) == indexes(wanted, name)
             assert (
                 made.get_pk_constraint(name)["constrained_columns"]
                 == wanted.get_pk_constraint(name)["constrained_columns"]
@@ -228,6 +244,35 @@ def test_the_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) 
             assert strict.scalar() == 1
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == tables.HEAD
         described.dispose()
+
+
+DUMPS = Path(__file__).parent / "dumps"
+"""A store of each schema that was released, as SQL. One is added when a schema is superseded, and never changed."""
+
+
+@pytest.mark.parametrize("dump", sorted(DUMPS.glob("*.sql")), ids=lambda dump: dump.stem)
+def test_a_store_of_an_earlier_beffroi_is_brought_up_to_date_with_all_it_held(dump: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as raw:
+        raw.executescript(dump.read_text("utf-8"))
+        held = {name: raw.execute(f"SELECT * FROM {name}").fetchall() for name in ("ledger", "names", "rule_switches")}
+        assert all(held.values())
+    with Store.open(tmp_path) as store, store.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == tables.HEAD
+        assert ledger.verify(connection).sound
+        for name, rows in held.items():
+            assert [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] == rows
+
+
+def test_the_tables_can_be_made_in_postgresql() -> None:
+    said: list[str] = []
+
+    def told(statement: Any, *_: object, **__: object) -> None:
+        said.append(str(statement.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
+
+    tables.metadata.create_all(create_mock_engine("postgresql+psycopg://", told), checkfirst=False)
+    made = "\n".join(said)
+    assert "position BIGINT NOT NULL" in made
+    assert "CREATE UNIQUE INDEX findings_are_open_once ON findings (kind, subject) WHERE closed IS NULL" in made
 
 
 def test_the_store_survives_power_cuts_by_its_settings(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ once in `SETTINGS`; an unknown one is an error, and all errors of a file are tol
 """
 
 import difflib
+import ipaddress
 import os
 import pwd
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -54,6 +55,77 @@ def _zone(value: Any) -> str:
     return value
 
 
+class Listen(NamedTuple):
+    """Where a receiver listens; an empty address means all of this machine's. Port 0 takes any free one."""
+
+    address: str
+    port: int
+
+
+def _listen(value: Any) -> Listen | None:
+    """A port, "address:port" ("[::1]:514"), or false for a receiver that is switched off. Raises UnfitError."""
+    if value is False:
+        return None
+    address, port = "", value
+    if isinstance(value, str):
+        found = re.fullmatch(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):)?([0-9]{1,5})", value)
+        if found is not None:
+            address, port = found[1] or found[2] or "", int(found[3])
+            _address(address)
+    if not isinstance(port, int) or port is True or not 0 <= port <= 65535:
+        raise UnfitError(message("a port (514), an address with a port (`192.0.2.1:514`) or false is expected"))
+    return Listen(address, port)
+
+
+def _address(text: str) -> None:
+    try:
+        if text:
+            ipaddress.ip_address(text)
+    except ValueError as error:
+        raise UnfitError(message('"{text}" is not an address', text=text)) from error
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    """Prefixes such as "192.0.2.0/24". Raises UnfitError."""
+    if not isinstance(value, list):
+        raise UnfitError(message('a list of networks is expected (["192.0.2.0/24"])'))
+    found = []
+    for each in value:
+        try:
+            found.append(str(ipaddress.ip_network(each)))
+        except (ValueError, TypeError) as error:
+            raise UnfitError(message('"{text}" is not a network', text=str(each))) from error
+    return tuple(found)
+
+
+def _receivers(value: Any) -> frozenset[str]:
+    """Names of receivers that can do without TLS. Raises UnfitError."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UnfitError(message('a list of receivers is expected (["bulk", "hec"])'))
+    strange = [each for each in value if each not in SECURED]
+    if strange:
+        known = ", ".join(SECURED)
+        raise UnfitError(
+            message('there is no receiver "{name}" with TLS; there are: {known}', name=strange[0], known=known)
+        )
+    return frozenset(value)
+
+
+RECEIVERS: Final = {
+    "syslog_udp": (514, "syslog over UDP"),
+    "syslog_tcp": (514, "syslog over TCP"),
+    "syslog_tls": (6514, "syslog over TLS (RFC 5425)"),
+    "relp": (2514, "RELP, as rsyslog speaks it"),
+    "bulk": (9200, "Elasticsearch's _bulk, as Beats, Fluent Bit, Vector and Logstash speak it"),
+    "hec": (8088, "Splunk's HTTP Event Collector"),
+    "otlp": (4318, "OpenTelemetry logs over HTTP"),
+    "lumberjack": (5044, "Lumberjack, as Beats speak it to Logstash"),
+}
+"""Each receiver with the port it listens on and what it is."""
+
+SECURED: Final = ("relp", "bulk", "hec", "otlp", "lumberjack")
+"""Receivers that speak TLS unless `listen.plain` names them."""
+
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "paths.data",
@@ -73,7 +145,26 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "The zone in which rules understand hours and days, and logs that name no zone are read.",
         _zone,
     ),
+    *(
+        Setting(f"listen.{name}", str(port), f'Where {what} is received: a port, "address:port", or false.', _listen)
+        for name, (port, what) in RECEIVERS.items()
+    ),
+    Setting(
+        "listen.plain",
+        "none",
+        f"Receivers that go without TLS, of: {', '.join(SECURED)}. Whoever sends there is known by address only.",
+        _receivers,
+    ),
+    Setting(
+        "listen.networks",
+        "the private networks this machine is attached to",
+        "From which networks is received; anybody else is turned away.",
+        _networks,
+    ),
 )
+
+
+_LISTEN: Final = {name: Listen("", port) for name, (port, _) in RECEIVERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +175,11 @@ class Config:
     cache_dir: Path
     time_zone: str = "Europe/Brussels"
     file: Path | None = None
+    listen: Mapping[str, Listen | None] = field(default_factory=lambda: dict(_LISTEN))
+    """For each of RECEIVERS where it listens; None: it does not."""
+    plain: frozenset[str] = frozenset()
+    networks: tuple[str, ...] | None = None
+    """None: the private ones that this machine is attached to."""
 
     @property
     def rules_dir(self) -> Path:
@@ -116,6 +212,9 @@ def load(
         cache_dir=stated.get("paths.cache", _base(env, "XDG_CACHE_HOME", ".cache") / "beffroi"),
         time_zone=stated.get("house.time_zone", "Europe/Brussels"),
         file=found,
+        listen={name: stated.get(f"listen.{name}", default) for name, default in _LISTEN.items()},
+        plain=stated.get("listen.plain", frozenset()),
+        networks=stated.get("listen.networks"),
     )
 
 
@@ -180,7 +279,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unknown(name: str, known: Iterable[str]) -> Message:
-    near = difflib.get_close_matches(name, known, n=1)
+    sections = {each.partition(".")[0] for each in known}
+    near = difflib.get_close_matches(name, known if "." in name else sections, n=1)
     if near:
         return message("there is no setting {name}; did you mean {near}?", name=name, near=near[0])
     return message("there is no setting {name}", name=name)

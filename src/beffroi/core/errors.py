@@ -82,6 +82,10 @@ class StoreError(BeffroiError):
     exit_code = Exit.STORE
 
 
+class StoreBusyError(StoreError):
+    """The store {path} cannot be used: another Beffroi (process {holder}) is writing to it; try again later."""
+
+
 class DefectError(BeffroiError):
     """Beffroi itself has a defect; please report the lines above."""
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from beffroi.core.errors import StoreError
+from beffroi.core.errors import StoreBusyError, StoreError
 from beffroi.core.model import message
 from beffroi.store.tables import HEAD
 
@@ -31,6 +31,7 @@ class Store:
         self._held = held
         self._turn = threading.RLock()
         self._writing = False
+        self._listeners: list[Callable[[], None]] = []
         self._writer = _engine(data_dir / FILE, writes=True)
         self._readers = _engine(data_dir / FILE, writes=False)
 
@@ -38,7 +39,7 @@ class Store:
     def open(cls, data_dir: Path, *, wait: float = 10.0) -> Self:
         """Open or make the store, and bring its tables up to date. Waits `wait` seconds for another process that writes.
 
-        Raises StoreError: somebody else writes, the folder is no good, the disk is full, the file is no store of ours.
+        Raises StoreBusyError where somebody else writes, StoreError: the folder is no good, the disk is full, the file is no store of ours.
         """
         with ExitStack() as held, _told(data_dir):
             _private_folder(data_dir)
@@ -62,6 +63,17 @@ class Store:
                     yield connection
             finally:
                 self._writing = False
+        for told in tuple(self._listeners):
+            told()
+
+    @contextmanager
+    def listen(self, told: Callable[[], None]) -> Iterator[None]:
+        """Call `told` after each transaction of the writer, in the thread that made it; it must return at once."""
+        self._listeners.append(told)
+        try:
+            yield
+        finally:
+            self._listeners.remove(told)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -172,12 +184,7 @@ def _lock(path: Path, wait: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= until:
                     holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
-                    raise StoreError(
-                        path=path.parent,
-                        reason=message(
-                            "another Beffroi (process {holder}) is writing to it; try again later", holder=holder
-                        ),
-                    ) from None
+                    raise StoreBusyError(path=path.parent, holder=holder) from None
                 time.sleep(0.05)
         with suppress(OSError):  # the number is a courtesy; on a full disk the lock holds without it
             os.ftruncate(handle, 0)

@@ -13,13 +13,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from beffroi.core.model import Fault, message
 from beffroi.store import tables
+from beffroi.store.times import stamp
 
 GENESIS: Final = "0" * 64
 """What stands for "the entry before" in the first one."""
@@ -78,12 +79,11 @@ def record(
         select(tables.ledger.c.seq, tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
     ).first()
     seq, before = (last.seq + 1, last.hash) if last is not None else (1, GENESIS)
-    when = (now if now is not None else datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
     body = canonical(
         {
             "form": FORM,
             "seq": seq,
-            "time": when.replace("+00:00", "Z"),
+            "time": stamp(now),
             "actor": _committed(change, Personal(actor)),
             "action": action,
             "details": _committed(change, details or {}),
