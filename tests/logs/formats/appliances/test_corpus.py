@@ -4,15 +4,19 @@ service, ours is the same on the same line."""
 import json
 import re
 from collections import defaultdict
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from beffroi.logs.formats import appliances
-from beffroi.logs.formats.appliances import windowsxml
+from beffroi.logs.arrival import Form
+from beffroi.logs.formats.normal import Context
+from beffroi.logs.formats.understood import normalise
 
+NOW = Context(datetime(2026, 11, 25, tzinfo=UTC), ZoneInfo("Europe/Brussels"))
 USERS = ("username", "user", "target_user")
 FAMILIES = (
     "exchange-imap-logs",
@@ -37,8 +41,6 @@ ATTACKS = ("proxmox-bf", "suricata-eve-detect", "synology-dsm-bf", "windows-bf")
 NAMES = {"fortigate": "fortinet", "mikrotik/firewall": "tcp_udp", "proxmox": "proxmox-backup-api"}
 """CrowdSec's name for a service where it is neither our product, nor product and service, nor the protocol of a packet."""
 
-_STAMP = re.compile(r"(?:<\d+>1 )?(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.+\-Z]{8,}(?<!:)) (\S+) ")
-_PROGRAM = re.compile(r"([\w.\-/]+)(?:\[\d+\])?: |([\w.\-]+) \d+ - \[[^\]]*\] ")
 _ASSERT = re.compile(
     r'results\["s01-parse"\]\["([^"]+)"\]\[(\d+)\]\.Evt\.(?:Meta\["(source_ip|username|user|target_user|service)"\]'
     r'|Parsed\["(message|username|user|target_user)"\]) == "(.*)"'
@@ -46,27 +48,13 @@ _ASSERT = re.compile(
 _EVENT = re.compile(r'results\[\d+\]\.Overflow\.Alert\.Events\[\d+\]\.GetMeta\("(source_ip|username)"\) == "(.*)"')
 
 
-def cut(line: str) -> tuple[str, str]:
-    """(program, text) of a line: only as much of the header is cut as these few files have."""
-    if stamp := _STAMP.match(line):
-        text = line[stamp.end() :]
-        found = _PROGRAM.match(text)
-        return (found[1] or found[2], text[found.end() :]) if found else ("", text)
-    if line[:5] == "2026-" and "+01:00: " in line[:32]:
-        return "", line[25:]
-    return "", line
-
-
 def told(line: str) -> dict[str, Any]:
     """What we say of a line, in the words of these tests."""
-    program, text = cut(line)
-    fields = windowsxml.read(text)
-    if fields is not None:
-        return {"source_ip": fields["IpAddress"], "user": fields["TargetUserName"], "fields": fields}
-    reading = appliances.read(program, text)
-    if reading is None:
-        return {}
-    source, fields = reading
+    [found] = normalise(Form.LINE, line.encode(), NOW)
+    fields = found.fields
+    if found.logsource is None:
+        return {"source_ip": fields.get("IpAddress"), "user": fields.get("TargetUserName"), "fields": fields}
+    source = found.logsource
     services = {source.product, f"{source.product}-{source.service}", fields.get("protocol")}
     services |= {NAMES.get(str(source.product)), NAMES.get(f"{source.product}/{source.service}")}
     return {"source_ip": fields.get("src_ip"), "user": fields.get("username"), "service": services, "fields": fields}

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from beffroi.logs.arrival import Form
 from beffroi.logs.formats import appliances
 from beffroi.logs.formats.appliances.names import NAMES
+from beffroi.logs.formats.understood import normalise
 from tests.logs.formats.appliances import test_corpus, test_firewalls, test_sign_ins
 
 OWN = {"fortigate", "nextcloud", "suricata"}
@@ -31,6 +33,6 @@ def test_every_column_of_filterlog_is_in_the_table(text: str) -> None:
 @pytest.mark.parametrize("family", [family for family in test_corpus.FAMILIES if family != "unifi-cef"])
 def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, family: str) -> None:
     for line in test_corpus.lines(corpus / "syslog" / "crowdsec-hub-tests" / family):
-        program, text = test_corpus.cut(line)
-        reading = appliances.read(program, text)
-        assert reading is None or reading[0].product in OWN or not unknown(reading[1])
+        [found] = normalise(Form.LINE, line.encode(), test_corpus.NOW)
+        product = found.logsource and found.logsource.product
+        assert product is None or product in OWN or not unknown(found.fields) - {"message", "program"}

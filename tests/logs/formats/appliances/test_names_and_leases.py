@@ -32,7 +32,7 @@ def test_who_has_which_address(reader: Reader, text: str, product: str, hostname
     assert reading
     source, fields = reading
     assert source == LogSource(product, "dhcp", "dhcp")
-    assert (fields["assigned_ip"], fields["mac"], fields.get("hostname")) == ("192.0.2.5", MAC, hostname)
+    assert (fields["ip"], fields["mac"], fields.get("hostname")) == ("192.0.2.5", MAC, hostname)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,10 @@ _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
     ("[", dns.read_unbound),
     ("authentication failure; rhost=", proxmox.read),
     (": ", proxmox.read),
+    (",", exchange.read),
+    ("System ", lambda text: synology.read(text[7:])),
+    ("Connection ", lambda text: synology.read(text[11:])),
+    ("successful auth for user '", proxmox.read),
     ("/", gateways.read),
     *(
         (str(digit), reader)

@@ -59,7 +59,7 @@ def _lease(
         ip = address(given)
         if ip is None:
             return None
-        fields["assigned_ip"] = ip
+        fields["ip"] = ip
     if mac:
         fields["mac"] = mac.lower()
     if hostname and hostname != "*":

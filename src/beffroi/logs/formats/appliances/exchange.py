@@ -16,8 +16,9 @@ _WAYS = {"authenticate", "auth", "login", "user", "pass"}
 
 def read(text: str) -> Reading | None:
     """A command with its answer; None for what has other columns."""
-    # A time, a comma, and enough columns: everything else is none of Exchange's.
-    if len(text) > LONGEST or text[4:5] != "-" or text[23:25] != "Z," or text.count(",") < 7:
+    # A time (or what is left where a header's reader took it), a comma, and enough columns: everything else is none of Exchange's.
+    is_timed = text[4:5] == "-" and text[23:25] == "Z,"
+    if len(text) > LONGEST or not (is_timed or text[:1] == ",") or text.count(",") < 7:
         return None
     try:
         columns = next(csv.reader([text.replace("\n", " ").replace("\r", " ").replace("\0", " ")]))
@@ -37,7 +38,7 @@ def _mailbox(columns: list[str]) -> Reading:
     service = "pop" if port in {110, 995} else "imap"
     source = LogSource("exchange", None, service)
     more = {
-        "date-time": columns[0],
+        "date-time": columns[0] or None,
         "dst_ip": here,
         "dst_port": port,
         "src_port": client_port,
@@ -66,7 +67,7 @@ def _smtp(columns: list[str]) -> Reading:
     ip, client_port = endpoint(columns[5])
     source = LogSource("exchange", None, "smtp")
     more = {
-        "date-time": columns[0],
+        "date-time": columns[0] or None,
         "dst_ip": here,
         "dst_port": port,
         "src_port": client_port,

@@ -77,7 +77,7 @@ def _lease(said: str) -> Reading | None:
     found = _LEASE.match(said)
     if not found or not (ip := address(found[3])):
         return None
-    fields: Fields = {"interface": found[1], "action": found[2], "assigned_ip": ip, "mac": found[4].lower()}
+    fields: Fields = {"interface": found[1], "action": found[2], "ip": ip, "mac": found[4].lower()}
     if found[5]:
         fields["hostname"] = found[5]
     return LogSource("mikrotik", "dhcp", "dhcp"), fields

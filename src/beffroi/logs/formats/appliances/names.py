@@ -74,9 +74,11 @@ NAMES: Final[dict[str, str]] = {
     "class": "The traffic class of IPv6.",
     "flow_label": "The flow label of IPv6.",
     # Machines
-    "assigned_ip": "The address that a machine was given or asked for.",
+    "ip": "The address that a machine was given or asked for.",
+    "workstation": "What the client calls its machine.",
+    "computer": "The same.",
     "mac": "The machine's hardware address, in small letters.",
-    "hostname": "What the machine calls itself.",
+    "hostname": "In a lease what the machine calls itself; elsewhere the machine whose line it is.",
     # What a device says of its own line
     "said": "The device's sentence.",
     "topics": "MikroTik's topics.",

@@ -62,7 +62,7 @@ def _connection(text: str) -> Reading | None:
     if not sign:
         return None
     fields: Fields = {"action": action, "username": user}
-    for name, value in (("hostname", computer), ("application", way), ("resource", resource)):
+    for name, value in (("computer", computer), ("application", way), ("resource", resource)):
         if value not in _NOTHING:
             fields[name] = value
     if ip := address(origin):
