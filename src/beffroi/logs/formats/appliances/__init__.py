@@ -4,7 +4,7 @@ Every reader is pure: `(text) -> (LogSource, Fields) | None`, where text stands 
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from beffroi.logs.formats import cef, leef
 from beffroi.logs.formats.appliances import (
@@ -28,7 +28,7 @@ from beffroi.logs.formats.appliances import (
 )
 from beffroi.logs.formats.appliances.common import Reader, Reading
 
-__all__ = ["PREFIXES", "PROGRAMS", "Reader", "Reading", "of_text", "read"]
+__all__ = ["PREFIXES", "PROGRAMS", "Reader", "Reading", "of_object", "of_text", "read"]
 
 PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "CEF": (cef.read,),
@@ -106,6 +106,11 @@ def of_text(text: str) -> Reading | None:
     if first.isalpha() and first.islower() and "," in text[:33] and (reading := mikrotik.read(text)):
         return reading
     return unifi.read_access_point(text) if "hostapd" in text[:128] else None
+
+
+def of_object(event: dict[str, Any]) -> Reading | None:
+    """The same of a message that is a JSON object already read."""
+    return suricata.read_eve(event) or nextcloud.read_event(event)
 
 
 _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
