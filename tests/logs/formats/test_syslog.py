@@ -38,6 +38,7 @@ def at(*parts: int) -> datetime:
         (b"2026-11-25T12:59:01+01:00: authentication failure", at(2026, 11, 25, 11, 59, 1), None, "", None, "authentication failure"),
         (b"<13>Nov 25 12:59:01: nas sshd[1]: y", at(2026, 11, 25, 11, 59, 1), "nas", "sshd", "1", "y"),
         (b"07/11/2022-06:09:52.602489  [**] x", None, None, "", None, "07/11/2022-06:09:52.602489  [**] x"),
+        (b"<13>Nov 25 12:59:01 gw gw sshd[1]: y", at(2026, 11, 25, 11, 59, 1), "gw", "sshd", "1", "y"),
         (b"plain words", None, None, "", None, "plain words"),
         (b"<999>words", None, None, "", None, "<999>words"),
     ],

@@ -145,7 +145,7 @@ def _sender(text: str, *, stamped: bool, colon: bool = False) -> tuple[str | Non
     host = _HOST.match(text)
     if host is None:
         return None, "", None, text
-    rest = text[host.end() :]
+    rest = text[host.end() :].removeprefix(host[0])  # UniFi's gateways name themselves twice
     tag = _TAG.match(rest) or _BRACKETED.match(rest)
     name = host[1].rstrip(":")
     if tag is None:
