@@ -1,12 +1,11 @@
 from pathlib import Path
 
 import pytest
+from benchmarks.formats import FAMILIES, lines_of, told
 
-from beffroi.logs.arrival import Form
 from beffroi.logs.formats import appliances
 from beffroi.logs.formats.appliances.names import NAMES
-from beffroi.logs.formats.understood import normalise
-from tests.logs.formats.appliances import test_corpus, test_firewalls, test_sign_ins
+from tests.logs.formats.appliances import test_firewalls, test_sign_ins
 
 OWN = {"fortigate", "nextcloud", "suricata"}
 """Products that name their fields themselves, as everything does that comes in CEF."""
@@ -30,9 +29,10 @@ def test_every_column_of_filterlog_is_in_the_table(text: str) -> None:
     assert not unknown(reading[1])
 
 
-@pytest.mark.parametrize("family", [family for family in test_corpus.FAMILIES if family != "unifi-cef"])
-def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, family: str) -> None:
-    for line in test_corpus.lines(corpus / "syslog" / "crowdsec-hub-tests" / family):
-        [found] = normalise(Form.LINE, line.encode(), test_corpus.NOW)
-        product = found.logsource and found.logsource.product
-        assert product is None or product in OWN or not unknown(found.fields) - {"message", "program"}
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in {"UniFi", "Windows"}])
+def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, name: str) -> None:
+    for folder in FAMILIES[name].hub:
+        for line in lines_of(corpus / "syslog" / "crowdsec-hub-tests" / folder):
+            said = told(line)
+            product = said.source and said.source.product
+            assert product is None or product in OWN or not unknown(said.fields) - {"message", "program"}
