@@ -151,7 +151,7 @@ def _unifi(header: Header, fields: Fields) -> LogSource:
     if user := single(fields, "UNIFIadmin", "UNIFIclientHostname"):
         fields.setdefault("username", user)
     if category == "Admin" and "Accessed" in header.name:
-        fields["outcome"] = SUCCESS
+        fields.update(outcome=SUCCESS, action="login")
     if "Blocked" in header.name:
         fields.setdefault("blocked", "true")
     if mac := single(fields, "UNIFIclientMac"):

@@ -184,6 +184,11 @@ FORTIGATE = {
         LogSource("fortigate", None, "event"),
         {"outcome": "success", "username": "anna", "src_ip": "203.0.113.9"},
     ),
+    "SSL VPN, only connected": (
+        'logid="0101039943" type="event" subtype="vpn" level="information" action="ssl-new-con" remip=203.0.113.9 user="N/A"',
+        LogSource("fortigate", None, "event"),
+        {"outcome": None, "src_ip": "203.0.113.9"},
+    ),
     "IPsec refused": (
         'logid="0101037128" type="event" subtype="vpn" level="error" action="negotiate" remip=203.0.113.9 status="failure" xauthuser="bert"',
         LogSource("fortigate", None, "event"),

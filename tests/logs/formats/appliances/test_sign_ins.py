@@ -244,6 +244,22 @@ def test_a_message_finds_its_reader(program: str, text: str, source: LogSource) 
     assert reading[0] == source
 
 
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (gateways.read, f"/index.php: User logged out for user 'admin' from: {REAL} (Local Database)"),
+        (mikrotik.read, f"system,info,account user anna logged out from {REAL} via ssh"),
+        (synology.read, f"User [anna] from [{REAL}] signed out from [DSM]."),
+        (qnap.read, f"conn log: Users: anna, Source IP: {REAL}, Computer name: ---, Connection type: HTTPS, Accessed resources: ---, Action: Logout"),
+    ],
+)  # fmt: skip
+def test_who_leaves_has_not_signed_in(reader: Reader, text: str) -> None:
+    reading = reader(text)
+    assert reading
+    assert (reading[1]["action"], reading[1]["src_ip"]) == ("logout", REAL)
+    assert "outcome" not in reading[1]
+
+
 @pytest.mark.parametrize("text", ["", "hello", "User anna", "system,info log rule changed by admin"])
 def test_a_line_that_is_no_sign_in_makes_none(text: str) -> None:
     reading = appliances.read("", text)

@@ -91,9 +91,10 @@ def cut_last(text: str, words: str) -> tuple[str, str]:
     return (before, behind) if sign else (text, "")
 
 
-def sign_in(source: LogSource, outcome: str, user: str | None, origin: str | None, **more: object) -> Reading:
-    """Somebody signed in, or could not. `origin` is an address as the device wrote it; what is None is left out."""
-    fields: Fields = {"outcome": outcome}
+def sign_in(source: LogSource, outcome: str | None, user: str | None, origin: str | None, **more: object) -> Reading:
+    """Somebody signed in, or could not; without an outcome: signed out, or did something else. `origin` is an address as the device
+    wrote it; what is None is left out."""
+    fields: Fields = {} if outcome is None else {"outcome": outcome}
     if user is not None:
         fields["username"] = user
     if origin is not None and (found := address(origin)):

@@ -32,7 +32,6 @@ _STOPPED = {
 }
 # What `action` says of a sign-in, with Fortinet's `status` where the action itself does not tell.
 _FAILED_ACTIONS = {"ssl-login-fail", "negotiate-error", "auth-failed"}
-_SIGNED_IN_ACTIONS = {"tunnel-up", "ssl-new-con"}
 _SIGN_IN_ACTIONS = {"login", "authentication", "auth", "auth-logon", "fortigate-login"}
 
 
@@ -88,7 +87,7 @@ def _sign_in(action: str, fields: Fields) -> None:
     status = (single(fields, "status") or "").lower()
     if action in _FAILED_ACTIONS and status not in {"success", "negotiate_success"}:
         fields["outcome"] = FAILURE
-    elif action in _SIGNED_IN_ACTIONS:
+    elif action == "tunnel-up" and fields.get("username", "N/A") != "N/A":
         fields["outcome"] = SUCCESS
     elif action in _SIGN_IN_ACTIONS and status:
         fields["outcome"] = SUCCESS if status in {"success", "logon"} else FAILURE

@@ -95,11 +95,11 @@ def _sign_in(said: str) -> Reading | None:
             sign_in(source, FAILURE, user, origin.strip(), method=way.strip() or None, action="login") if sign else None
         )
     if said.startswith("user "):
-        for words, action in ((" logged in from ", "login"), (" logged out from ", "logout")):
+        for words, outcome, action in ((" logged in from ", SUCCESS, "login"), (" logged out from ", None, "logout")):
             user, sign, rest = said[5:].rpartition(words)
             if sign:
                 origin, _, way = rest.partition(" via ")
-                return sign_in(source, SUCCESS, user, origin.strip(), method=way.strip() or None, action=action)
+                return sign_in(source, outcome, user, origin.strip(), method=way.strip() or None, action=action)
     # Of a VPN: "<pptp-0>: user anna authentication failed".
     before, sign, _ = said.partition(" authentication failed")
     if sign and "user " in before[:64]:

@@ -86,7 +86,7 @@ def _sophos(fields: Fields) -> Reading:
     if kind == "event" and status in {"failed", "successful", "success"}:
         subtype = (single(fields, "log_subtype") or "").lower()
         if subtype == "authentication" or "authentication" in part or "gui" in part or "login" in part:
-            fields["outcome"] = FAILURE if status == "failed" else SUCCESS
+            fields.update(outcome=FAILURE if status == "failed" else SUCCESS, action="login")
     if kind in {"anti-virus", "anti virus"} and (virus := single(fields, "virus")):
         fields["Signature"] = virus
         fields["Filename"] = single(fields, "filename", "file_name") or ""
@@ -108,7 +108,7 @@ def _sonicwall(fields: Fields) -> Reading:
         fields["protocol"] = protocol.partition("/")[0].lower()
     said = single(fields, "msg") or ""
     if outcome := _outcome(said):
-        fields["outcome"] = outcome
+        fields.update(outcome=outcome, action="login")
         return LogSource("sonicwall", None, "users"), fields
     low = said.lower()
     if "connection opened" in low or "connection closed" in low:
@@ -136,7 +136,7 @@ def _stormshield(fields: Fields) -> Reading:
         if outcome is None and kind == "auth" and (error := single(fields, "error")) and error != "0":
             outcome = FAILURE
         if outcome:
-            fields["outcome"] = outcome
+            fields.update(outcome=outcome, action="login")
     return LogSource("stormshield", "firewall" if kind in {"filter", "connection"} else None, kind), fields
 
 
@@ -156,7 +156,7 @@ def _zyxel(fields: Fields) -> Reading:
         fields["protocol"] = protocol.lower()
     said = single(fields, "msg") or ""
     if outcome := _outcome(said):
-        fields["outcome"] = outcome
+        fields.update(outcome=outcome, action="login")
         return LogSource("zyxel", None, "user"), fields
     if note in {"ACCESS BLOCK", "ACCESS DROP", "ACCESS REJECT", "ACCESS FORWARD"}:
         fields["blocked"] = "false" if note == "ACCESS FORWARD" else "true"
