@@ -138,6 +138,7 @@ def test_json_that_is_nested_deeply_is_none() -> None:
         m365.normalise(deep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reader", READERS, ids=lambda reader: f"{reader.__module__.rpartition('.')[2]}.{reader.__name__}"
 )

@@ -4,7 +4,7 @@ import pytest
 from benchmarks.formats import FAMILIES, lines_of, told
 
 from beffroi.logs.formats import appliances
-from beffroi.logs.formats.appliances.names import NAMES
+from beffroi.logs.formats.fields import NAMES
 from tests.logs.formats.appliances import test_firewalls, test_sign_ins
 
 OWN = {"fortigate", "nextcloud", "suricata"}
@@ -35,4 +35,4 @@ def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, name: str) -> No
         for line in lines_of(corpus / "syslog" / "crowdsec-hub-tests" / folder):
             said = told(line)
             product = said.source and said.source.product
-            assert product is None or product in OWN or not unknown(said.fields) - {"message", "program"}
+            assert product is None or product in OWN or not unknown(said.fields)

@@ -1,4 +1,4 @@
-"""The names under which readers of appliances give what Sigma's taxonomy has no name for, each with its meaning.
+"""The one table of field names: under which names log lines give what they say, each with its meaning. docs/fields.md is made from it.
 
 Beside them stand Sigma's own (`src_ip`, `dst_port`, `query`, `c-uri`, `TargetFilename`, `Signature`, …) and, from devices that name
 their fields themselves (CEF, LEEF, key=value, JSON, netfilter's capitals), the devices' own names, untouched.
@@ -80,6 +80,8 @@ NAMES: Final[dict[str, str]] = {
     "mac": "The machine's hardware address, in small letters.",
     "hostname": "In a lease what the machine calls itself; elsewhere the machine whose line it is.",
     # What a device says of its own line
+    "message": "The line behind its header.",
+    "program": "The program whose line it is.",
     "said": "The device's sentence.",
     "topics": "MikroTik's topics.",
     "category": "The device's own category.",
