@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from beffroi.core import config, errors
+from beffroi.logs.formats.fields import NAMES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = "<!-- Made by tools/docs.py; do not edit. -->\n"
@@ -48,7 +49,29 @@ def configuration_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration_page, "errors.md": errors_page}
+def fields_page() -> str:
+    """docs/fields.md: the names of fields that rules may ask for."""
+    names = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in NAMES.items()]
+    return "\n".join(
+        [
+            HEAD,
+            "# Fields of log lines\n",
+            "What rules find in lines of firewalls, NAS boxes, VPNs and other programs. Windows events keep Windows' names. Devices that name",
+            "their fields themselves (CEF, LEEF, `name=value`, JSON, netfilter's capitals) keep those beside these; one that is called",
+            "like one of ours comes with `given.` in front, since a sender's word is no finding. The whole line always stays for keywords.\n",
+            "| Field | What it is |",
+            "|---|---|",
+            *names,
+            "",
+        ]
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration_page,
+    "errors.md": errors_page,
+    "fields.md": fields_page,
+}
 
 
 def _kinds() -> Iterator[type[errors.BeffroiError]]:

@@ -151,14 +151,14 @@ def _unifi(header: Header, fields: Fields) -> LogSource:
     if user := single(fields, "UNIFIadmin", "UNIFIclientHostname"):
         fields.setdefault("username", user)
     if category == "Admin" and "Accessed" in header.name:
-        fields["outcome"] = SUCCESS
+        fields.update(outcome=SUCCESS, action="login")
     if "Blocked" in header.name:
         fields.setdefault("blocked", "true")
     if mac := single(fields, "UNIFIclientMac"):
         fields.setdefault("mac", mac.lower())
     if ip := single(fields, "UNIFIclientIp"):
         fields.setdefault("src_ip", address(ip) or ip)
-    if category == "Firewall":
+    if "Firewall" in (category, single(fields, "UNIFIpolicyType")):
         return LogSource("unifi", "firewall", "cef")
     return LogSource("unifi", None, "ips" if category == "Intrusion Prevention" else "cef")
 

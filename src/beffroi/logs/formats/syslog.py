@@ -59,7 +59,8 @@ _STAMPS = (
     re.compile(rf"{_BEFORE}(?P<year>\d{{4}}) {_MONTH} {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK} ?", re.IGNORECASE),
 )
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.:%-]{0,254}) +")
-_TAG = re.compile(r"([A-Za-z0-9_][\w./()@+-]{0,63}?)(?:\[([^\]\s]{0,32})\])?: ?")
+# A tag has a letter: the date of another kind of line ("07/11/2022-06:09:52") has none.
+_TAG = re.compile(r"(?=[^\s:\[]{0,63}[A-Za-z])([A-Za-z0-9_][\w./()@+-]{0,63}?)(?:\[([^\]\s]{0,32})\])?: ?")
 _BRACKETED = re.compile(r"([A-Za-z0-9_][\w./@+-]{0,63})\[(\d{1,10})\] ")  # a tag whose colon was forgotten
 _DATA = re.compile(r'\[([^\s="\]]{1,64})((?: +[^\s="\]]{1,64}="(?:[^"\\\]]|\\.)*")*) *\]')
 _PARAMETER = re.compile(r'([^\s="\]]{1,64})="((?:[^"\\\]]|\\.)*)"')
@@ -95,7 +96,8 @@ def of_text(text: str, context: Context) -> SyslogMessage:
             if modern is not None:
                 return modern
     time, guessed, rest = _stamp(text, context)
-    host, program, pid, rest = _sender(rest, stamped=time is not None)
+    colon = text[: len(text) - len(rest)].rstrip().endswith(":")
+    host, program, pid, rest = _sender(rest, stamped=time is not None, colon=colon)
     return SyslogMessage(facility, severity, time, guessed, host, program, pid, {}, rest)
 
 
@@ -131,9 +133,10 @@ def _given(part: str) -> str | None:
     return None if part == "-" else part
 
 
-def _sender(text: str, *, stamped: bool) -> tuple[str | None, str, str | None, str]:
+def _sender(text: str, *, stamped: bool, colon: bool = False) -> tuple[str | None, str, str | None, str]:
     """(host, program, pid, what is left). Where only one word stands before the text, a colon or a number in brackets makes it a
-    program; without a time nothing is taken for a host: it is a bare line."""
+    program; without a time nothing is taken for a host: it is a bare line; behind a time with a colon only what stands before a tag
+    ("2026-06-14T15:16:01+02:00: authentication failure" names none)."""
     tag = _TAG.match(text) or _BRACKETED.match(text)
     if tag is not None and (not stamped or not _is_host(tag, text)):
         return None, tag[1], tag[2], text[tag.end() :]
@@ -142,11 +145,11 @@ def _sender(text: str, *, stamped: bool) -> tuple[str | None, str, str | None, s
     host = _HOST.match(text)
     if host is None:
         return None, "", None, text
-    rest = text[host.end() :]
+    rest = text[host.end() :].removeprefix(host[0])  # UniFi's gateways name themselves twice
     tag = _TAG.match(rest) or _BRACKETED.match(rest)
     name = host[1].rstrip(":")
     if tag is None:
-        return name, "", None, rest
+        return (None, "", None, text) if colon else (name, "", None, rest)
     return name, tag[1], tag[2], rest[tag.end() :]
 
 

@@ -14,7 +14,7 @@ from beffroi.core.model import Fields, LogSource, UnfitError, message
 from beffroi.detect.values import moment_of, text_of
 from beffroi.logs.arrival import Form
 from beffroi.logs.formats import appliances, eventxml, m365, services, shapes, syslog
-from beffroi.logs.formats.appliances import windowsxml
+from beffroi.logs.formats.appliances import times, windowsxml
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.syslog import SyslogMessage
@@ -62,14 +62,18 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH) -> Norma
             found = _of_object(inner, context, depth - 1)
             return found._replace(time=found.time or said.time, host=found.host or said.host)
     logsource, fields = reading if reading is not None else (_source_of(said, context), {})
+    time, guessed = said.time, said.guessed
+    if (time is None or guessed) and reading is not None and (moment := times.stated(*reading)) is not None:
+        time, guessed = moment, False
+    is_lease = logsource is not None and logsource.service == "dhcp"  # its hostname is another machine's
     if context.stated is not None:
         logsource = context.stated
     fields.setdefault("message", said.text)
     if said.program:
         fields.setdefault("program", said.program)
-    if said.host is not None:
+    if said.host is not None and not is_lease:
         fields.setdefault("hostname", said.host)
-    return Normalised(said.time, said.guessed, said.host, logsource, fields)
+    return Normalised(time, guessed, said.host, logsource, fields)
 
 
 def _source_of(said: SyslogMessage, context: Context) -> LogSource | None:
@@ -114,7 +118,8 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
         return _windows(fields, None)
     time = _time(fields, context)
     host = _first(fields, HOSTS)
-    line = _first(fields, LINES)
+    reading = appliances.of_object(event)
+    line = _first(fields, LINES) if reading is None else None
     if line is not None and depth:
         said = syslog.of_text(line, context)
         inner = _of_line(
@@ -124,7 +129,6 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
         )
         # Whoever wrapped it knows when it took it; the line itself knows when it happened.
         return inner._replace(fields={**fields, **inner.fields})
-    reading = appliances.of_text(orjson.dumps(event).decode()) if "event_type" in event or "reqId" in event else None
     logsource = context.stated
     if reading is not None:
         logsource, own = reading

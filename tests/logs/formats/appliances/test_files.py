@@ -47,7 +47,7 @@ def test_a_file_name_that_imitates_the_line_changes_nobody() -> None:
             "action": "Delete",
             "username": "anna",
             "src_ip": "192.0.2.5",
-            "hostname": "pc7",
+            "computer": "pc7",
             "application": "SAMBA",
             "resource": path,
             "TargetFilename": path,

@@ -184,6 +184,11 @@ FORTIGATE = {
         LogSource("fortigate", None, "event"),
         {"outcome": "success", "username": "anna", "src_ip": "203.0.113.9"},
     ),
+    "SSL VPN, only connected": (
+        'logid="0101039943" type="event" subtype="vpn" level="information" action="ssl-new-con" remip=203.0.113.9 user="N/A"',
+        LogSource("fortigate", None, "event"),
+        {"outcome": None, "src_ip": "203.0.113.9"},
+    ),
     "IPsec refused": (
         'logid="0101037128" type="event" subtype="vpn" level="error" action="negotiate" remip=203.0.113.9 status="failure" xauthuser="bert"',
         LogSource("fortigate", None, "event"),
@@ -249,7 +254,8 @@ def test_who_is_named_twice_differently_in_a_line_is_nobody() -> None:
         ('date=2026-03-04 time=10:11:12 tz="+0100"', datetime(2026, 3, 4, 9, 11, 12, 0, UTC)),
         ("date=2026-03-04 time=10:11:12", None),
         ("date=2026-99-04 time=10:11:12 tz=+0100", None),
-        ("eventtime=9999999999999999999", datetime(2286, 11, 20, 17, 46, 40, 0, UTC)),
+        ("date=0001-01-01 time=00:00:00 tz=+0100", None),
+        ("eventtime=9999999999999999999", datetime(2286, 11, 20, 17, 46, 39, 0, UTC)),
     ],
 )
 def test_fortigate_states_its_time(stamp: str, expected: datetime | None) -> None:

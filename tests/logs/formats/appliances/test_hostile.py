@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from beffroi.core.model import Fields, LogSource, UnfitError
 from beffroi.logs.formats import appliances, m365
-from beffroi.logs.formats.appliances import windowsxml
+from beffroi.logs.formats.appliances import exchange, fortigate, mikrotik, paloalto, utm, windowsxml
 from beffroi.logs.formats.appliances.common import Reader
 from beffroi.logs.formats.keyvalue import pairs
 
 READERS: list[Reader] = sorted(
     {reader for readers in appliances.PROGRAMS.values() for reader in readers}
     | {reader for _, readers in appliances.PREFIXES for reader in readers}
-    | {appliances.of_text},
+    | {appliances.of_text, fortigate.read, utm.read, exchange.read, paloalto.read, mikrotik.read},
     key=lambda reader: (reader.__module__, reader.__qualname__),
 )
 LONG = 65_536
@@ -41,6 +41,7 @@ WORDS = [
     "2026-03-04T10:11:12.530Z,", "1,2026/03/04 10:11:12,0,THREAT,virus,1,",
     "DHCPACK(br0) 192.0.2.5 00:00:5e:00:53:01 ", "DHCPACK on 192.0.2.5 to ", "DHCP4_LEASE_ALLOC [hwtype=1 00:00:5e:00:53:01]", "lease ",
     "query[A] a from 192.0.2.5", "reply a is ", "[99:0] info: 192.0.2.5 a. A IN", "client @0x1 192.0.2.5#1 (a): query: a IN A",
+    'device_name="SFW" log_type="Event" ', 'id=firewall sn=1 msg="', 'logtype="auth" ', 'src="192.0.2.1:1" cat="x" note="Account: ', "Authentication of SSLVPN user [",
     "ath0: STA 00:00:5e:00:53:01 IEEE 802.11: ", "hostapd: ", "pam_unix(webui:auth): authentication failure;", " rhost=",
     "::ffff:192.0.2.1", "2001:db8::1", "192.0.2.1", "9" * 30, "٣", "<Event", "</Event>", "\ufffd", "\0",
 ]  # fmt: skip
@@ -137,6 +138,7 @@ def test_json_that_is_nested_deeply_is_none() -> None:
         m365.normalise(deep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reader", READERS, ids=lambda reader: f"{reader.__module__.rpartition('.')[2]}.{reader.__name__}"
 )
@@ -170,3 +172,22 @@ def test_names_within_a_message_are_never_taken_for_ours() -> None:
         m365.normalise(orjson.dumps({"Operation": "x", "Parameters": nested})).fields,
     ):
         assert [name for name in names if name in fields] == []
+
+
+PACKET = "IN=eth0 OUT= MAC= SRC=198.51.100.66 DST=192.0.2.1 LEN=40 PROTO=TCP SPT=1 DPT=22 "
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("nginx", f"[UFW BLOCK] {PACKET}"),
+        ("myapp", "Auth: [SMB2] user [a]\\[b] at [x] with [y] status [z] workstation [w] remote host [ipv4:198.51.100.66:1] mapped to [a]\\[b]. local host [l]"),
+        ("myapp", "login failure for user root from 198.51.100.66 via ssh"),
+        ("", f'203.0.113.9 - - [04/Mar/2026:10:11:12 +0100] "GET / HTTP/1.1" 200 1 "-" "x {PACKET}"'),
+        ("", f'203.0.113.9 - x {PACKET}[04/Mar/2026:10:11:12 +0100] "GET / HTTP/1.1" 401 1 "-" "-"'),
+        ("", "203.0.113.9 - a,b,cccc: hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated"),
+        ("", '203.0.113.9 - - [x] "GET /hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated'),
+    ],
+)  # fmt: skip
+def test_what_visitors_make_another_program_say_is_no_appliances(program: str, text: str) -> None:
+    assert appliances.read(program, text) is None

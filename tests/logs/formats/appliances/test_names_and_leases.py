@@ -32,7 +32,7 @@ def test_who_has_which_address(reader: Reader, text: str, product: str, hostname
     assert reading
     source, fields = reading
     assert source == LogSource(product, "dhcp", "dhcp")
-    assert (fields["assigned_ip"], fields["mac"], fields.get("hostname")) == ("192.0.2.5", MAC, hostname)
+    assert (fields["ip"], fields["mac"], fields.get("hostname")) == ("192.0.2.5", MAC, hostname)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_which_names_are_asked_for(reader: Reader, text: str, expected: tuple[st
 )
 def test_other_lines_are_neither(reader: Reader) -> None:
     assert reader("started, version 2.90 cachesize 150") is None
+
+
+def test_a_machine_that_only_asks_has_no_address_yet() -> None:
+    reading = dhcp.read_dhcpd(f"DHCPDISCOVER from {MAC} (pc7) via eth0")
+    assert reading == (
+        LogSource("dhcpd", "dhcp", "dhcp"),
+        {"action": "DHCPDISCOVER", "mac": MAC, "hostname": "pc7", "interface": "eth0"},
+    )

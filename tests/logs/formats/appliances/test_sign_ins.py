@@ -230,6 +230,11 @@ def test_samba_takes_nobody_for_whom_a_workstation_imitates(workstation: str) ->
             '("U7LT,00005e005301,v6.6.55") hostapd: ath0: STA 00:00:5e:00:53:01 IEEE 802.11: associated',
             LogSource("unifi", None, "hostapd"),
         ),
+        (
+            "",
+            "U6-Lite,U6L-6.6.55: hostapd[1234]: STA 00:00:5e:00:53:01 IEEE 802.11: authenticated",
+            LogSource("unifi", None, "hostapd"),
+        ),
         ("CEF", "0|Ubiquiti|UniFi Network|9.4|1|x|1|", LogSource("unifi", None, "cef")),
     ],
 )
@@ -237,6 +242,22 @@ def test_a_message_finds_its_reader(program: str, text: str, source: LogSource) 
     reading = appliances.read(program, text)
     assert reading
     assert reading[0] == source
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (gateways.read, f"/index.php: User logged out for user 'admin' from: {REAL} (Local Database)"),
+        (mikrotik.read, f"system,info,account user anna logged out from {REAL} via ssh"),
+        (synology.read, f"User [anna] from [{REAL}] signed out from [DSM]."),
+        (qnap.read, f"conn log: Users: anna, Source IP: {REAL}, Computer name: ---, Connection type: HTTPS, Accessed resources: ---, Action: Logout"),
+    ],
+)  # fmt: skip
+def test_who_leaves_has_not_signed_in(reader: Reader, text: str) -> None:
+    reading = reader(text)
+    assert reading
+    assert (reading[1]["action"], reading[1]["src_ip"]) == ("logout", REAL)
+    assert "outcome" not in reading[1]
 
 
 @pytest.mark.parametrize("text", ["", "hello", "User anna", "system,info log rule changed by admin"])

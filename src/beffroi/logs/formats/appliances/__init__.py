@@ -4,7 +4,7 @@ Every reader is pure: `(text) -> (LogSource, Fields) | None`, where text stands 
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from beffroi.logs.formats import cef, leef
 from beffroi.logs.formats.appliances import (
@@ -24,8 +24,11 @@ from beffroi.logs.formats.appliances import (
     suricata,
     synology,
     unifi,
+    utm,
 )
 from beffroi.logs.formats.appliances.common import Reader, Reading
+
+__all__ = ["PREFIXES", "PROGRAMS", "Reader", "Reading", "of_object", "of_text", "read"]
 
 PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "CEF": (cef.read,),
@@ -54,6 +57,9 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "pveproxy": (proxmox.read,),
     "proxmox-backup-api": (proxmox.read,),
     "proxmox-backup-proxy": (proxmox.read,),
+    "admd": (utm.read_watchguard,),
+    "sessiond": (utm.read_watchguard,),
+    "Auth": (lambda text: samba.read(f"Auth: {text}"),),  # Samba's own file has no header before it
     "smbd": (samba.read,),
     "smbd_auth": (samba.read,),
     "Nextcloud": (nextcloud.read,),
@@ -65,17 +71,28 @@ PREFIXES: Final[tuple[tuple[str, tuple[Reader, ...]], ...]] = (("synoscgi", (syn
 """The same for programs whose name only begins so."""
 
 
+_OPEN = ("CEF:", "LEEF:", "date=", "devname=", "logver=", "{")
+"""What a line may begin with to be read by its shape although a program of no appliance's wrote it."""
+
+
 def read(program: str, text: str) -> Reading | None:
-    """The reading of a message: by its program where that is one of ours, else by its shape; None where nobody knows it."""
+    """The reading of a message: by its program where that is one of ours, by its shape where it has none.
+
+    What another program says is not looked through for shapes: a web server's line holds whatever its visitors ask for, and must not
+    be taken for a firewall's.
+    """
+    if not program:
+        return of_text(text)
     readers = PROGRAMS.get(program)
-    if readers is None and program:
-        readers = next((known for start, known in PREFIXES if program.startswith(start)), None)
-        if readers is None and "," in program and (reading := mikrotik.read(f"{program} {text}")):
-            return reading  # its topics look like a program
-    for reader in readers or ():
+    if readers is None:
+        readers = next((known for start, known in PREFIXES if program.startswith(start)), ())
+    for reader in readers:
         if reading := reader(text):
             return reading
-    return of_text(text)
+    if text.startswith(_OPEN):
+        return of_text(text)
+    # RouterOS's topics may look like a program.
+    return mikrotik.read(f"{program} {text}") if "," in program else None
 
 
 def of_text(text: str) -> Reading | None:
@@ -88,10 +105,12 @@ def of_text(text: str) -> Reading | None:
         return reading
     if first.isalpha() and first.islower() and "," in text[:33] and (reading := mikrotik.read(text)):
         return reading
-    at = text.find("hostapd: ", 0, 160)
-    if at >= 0:
-        return unifi.read(text[at + 9 :])
-    return None
+    return unifi.read_access_point(text) if "hostapd" in text[:128] else None
+
+
+def of_object(event: dict[str, Any]) -> Reading | None:
+    """The same of a message that is a JSON object already read."""
+    return suricata.read_eve(event) or nextcloud.read_event(event)
 
 
 _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
@@ -105,6 +124,12 @@ _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
     ("logver=", fortigate.read),
     ("timestamp=", fortigate.read),
     ("logid=", fortigate.read),
+    ("device", utm.read),
+    ("id=", utm.read),
+    ("time=", utm.read),
+    ('src="', utm.read),
+    ("msg_id=", utm.read_watchguard),
+    ("Authentication of ", utm.read_watchguard),
     ("Auth: [", samba.read),
     ("conn log: ", qnap.read),
     ("event log: ", qnap.read),
@@ -121,6 +146,10 @@ _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (
     ("[", dns.read_unbound),
     ("authentication failure; rhost=", proxmox.read),
     (": ", proxmox.read),
+    (",", exchange.read),
+    ("System ", lambda text: synology.read(text[7:])),
+    ("Connection ", lambda text: synology.read(text[11:])),
+    ("successful auth for user '", proxmox.read),
     ("/", gateways.read),
     *(
         (str(digit), reader)

@@ -7,8 +7,10 @@ imitate the words around it, the reader takes the words that the device itself w
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from beffroi.core.model import Fields, LogSource
 
@@ -16,9 +18,13 @@ Reading: TypeAlias = tuple[LogSource, Fields]
 Reader: TypeAlias = Callable[[str], Reading | None]
 
 SUCCESS, FAILURE = "success", "failure"
+LONGEST = 40  # signs of a time
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR = 253_402_300_800  # seconds: the year 10000
 LONGEST_ADDRESS = 64  # signs: 45 of IPv6 with an IPv4 tail, brackets, a zone
 
 
+@lru_cache(maxsize=8_192)
 def address(text: str) -> str | None:
     """The address in its shortest usual writing, IPv4 where IPv6 only wraps it (RFC 4291, 2.5.5.2); None for anything else."""
     if len(text) > LONGEST_ADDRESS:
@@ -57,15 +63,38 @@ def number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
+def iso(value: Any) -> datetime | None:
+    """ISO 8601 with a zone ("2026-03-04T10:11:12.123456+0100"), in UTC; None for anything else."""
+    if not isinstance(value, str) or not 19 <= len(value) <= LONGEST:
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+        return None if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def epoch(value: Any) -> datetime | None:
+    """Seconds, milli-, micro- or nanoseconds since 1970, in UTC; None for anything else."""
+    stamp = number(value) if isinstance(value, str) else value
+    if stamp.__class__ is not int or stamp < 0:
+        return None
+    unit = 1
+    while stamp // unit >= _FAR // 2:  # past the year 5980: it is in a smaller unit
+        unit *= 1000
+    return _EPOCH + timedelta(microseconds=stamp * 1_000_000 // unit)
+
+
 def cut_last(text: str, words: str) -> tuple[str, str]:
     """(what stands before the last `words`, what stands behind); all of it and nothing where they are not there."""
     before, sign, behind = text.rpartition(words)
     return (before, behind) if sign else (text, "")
 
 
-def sign_in(source: LogSource, outcome: str, user: str | None, origin: str | None, **more: object) -> Reading:
-    """Somebody signed in, or could not. `origin` is an address as the device wrote it; what is None is left out."""
-    fields: Fields = {"outcome": outcome}
+def sign_in(source: LogSource, outcome: str | None, user: str | None, origin: str | None, **more: object) -> Reading:
+    """Somebody signed in, or could not; without an outcome: signed out, or did something else. `origin` is an address as the device
+    wrote it; what is None is left out."""
+    fields: Fields = {} if outcome is None else {"outcome": outcome}
     if user is not None:
         fields["username"] = user
     if origin is not None and (found := address(origin)):

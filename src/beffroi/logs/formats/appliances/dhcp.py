@@ -17,6 +17,9 @@ _DHCPD = re.compile(
     rf"(DHCP[A-Z]{{3,12}}) (?:on|for|of|from) ([0-9A-Fa-f.:]{{3,45}})(?: \([0-9A-Fa-f.:]{{3,45}}\))?"
     rf"(?: (?:to|from) ({_MAC}))?(?: \(([^()]{{1,253}})\))?(?: \([^()]{{0,64}}\))? ?(?:via (\S{{1,32}}))?"
 )
+_DHCPD_ASKS = re.compile(
+    rf"(DHCPDISCOVER|DHCPINFORM) from ({_MAC})(?: \(([^()]{{1,253}})\))?(?: \([^()]{{0,64}}\))? ?(?:via (\S{{1,32}}))?"
+)
 _KEA = re.compile(
     rf"(DHCP[46]_LEASE_(?:ALLOC|RENEW|OFFER|ADVERT|REUSE|RECLAIM|RELEASE)|DHCP4_RELEASE)(?:ED)? \[hwtype=\d{{1,3}} ({_MAC})\]"
 )
@@ -32,6 +35,8 @@ def read_dnsmasq(text: str) -> Reading | None:
 
 def read_dhcpd(text: str) -> Reading | None:
     """A message of DHCP as ISC's dhcpd tells it."""
+    if found := _DHCPD_ASKS.match(text):
+        return _lease("dhcpd", found[1], None, found[2], found[3], found[4])
     found = _DHCPD.match(text)
     return _lease("dhcpd", found[1], found[2], found[3], found[4], found[5]) if found else None
 
@@ -54,7 +59,7 @@ def _lease(
         ip = address(given)
         if ip is None:
             return None
-        fields["assigned_ip"] = ip
+        fields["ip"] = ip
     if mac:
         fields["mac"] = mac.lower()
     if hostname and hostname != "*":

@@ -16,8 +16,9 @@ _WAYS = {"authenticate", "auth", "login", "user", "pass"}
 
 def read(text: str) -> Reading | None:
     """A command with its answer; None for what has other columns."""
-    # A time, a comma, and enough columns: everything else is none of Exchange's.
-    if len(text) > LONGEST or text[4:5] != "-" or text[23:25] != "Z," or text.count(",") < 7:
+    # A time (or what is left where a header's reader took it), a comma, and enough columns: everything else is none of Exchange's.
+    is_timed = text[4:5] == "-" and text[23:25] == "Z,"
+    if len(text) > LONGEST or not (is_timed or text[:1] == ",") or text.count(",") < 7:
         return None
     try:
         columns = next(csv.reader([text.replace("\n", " ").replace("\r", " ").replace("\0", " ")]))
@@ -36,7 +37,13 @@ def _mailbox(columns: list[str]) -> Reading:
     user, command, context = columns[5], columns[9].strip().lower(), columns[11]
     service = "pop" if port in {110, 995} else "imap"
     source = LogSource("exchange", None, service)
-    more = {"dst_ip": here, "dst_port": port, "src_port": client_port, "command": command}
+    more = {
+        "date-time": columns[0] or None,
+        "dst_ip": here,
+        "dst_port": port,
+        "src_port": client_port,
+        "command": command,
+    }
     if command not in _WAYS or (command == "user" and "AuthFailed" not in context):
         ip_field = {"src_ip": ip} if ip else {}
         return source, {
@@ -59,7 +66,13 @@ def _smtp(columns: list[str]) -> Reading:
     here, port = endpoint(columns[4])
     ip, client_port = endpoint(columns[5])
     source = LogSource("exchange", None, "smtp")
-    more = {"dst_ip": here, "dst_port": port, "src_port": client_port, "connector": columns[1]}
+    more = {
+        "date-time": columns[0] or None,
+        "dst_ip": here,
+        "dst_port": port,
+        "src_port": client_port,
+        "connector": columns[1],
+    }
     said = columns[7]
     if columns[6] == ">" and said.startswith(_SMTP_FAILED):
         return sign_in(source, FAILURE, None, ip, action="login", failure_reason=said, **more)

@@ -4,10 +4,10 @@ Names and meanings: Fortinet, "FortiOS Log Message Reference" (https://docs.fort
 product as `fortigate` with the `type` as service (`event`) and Fortinet's own field names, which all stay.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, number
+from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, epoch, number
 from beffroi.logs.formats.keyvalue import pairs, single
 
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "58": "ipv6-icmp", "132": "sctp"}
@@ -32,7 +32,6 @@ _STOPPED = {
 }
 # What `action` says of a sign-in, with Fortinet's `status` where the action itself does not tell.
 _FAILED_ACTIONS = {"ssl-login-fail", "negotiate-error", "auth-failed"}
-_SIGNED_IN_ACTIONS = {"tunnel-up", "ssl-new-con"}
 _SIGN_IN_ACTIONS = {"login", "authentication", "auth", "auth-logon", "fortigate-login"}
 
 
@@ -88,7 +87,7 @@ def _sign_in(action: str, fields: Fields) -> None:
     status = (single(fields, "status") or "").lower()
     if action in _FAILED_ACTIONS and status not in {"success", "negotiate_success"}:
         fields["outcome"] = FAILURE
-    elif action in _SIGNED_IN_ACTIONS:
+    elif action == "tunnel-up" and fields.get("username", "N/A") != "N/A":
         fields["outcome"] = SUCCESS
     elif action in _SIGN_IN_ACTIONS and status:
         fields["outcome"] = SUCCESS if status in {"success", "logon"} else FAILURE
@@ -99,16 +98,12 @@ def _sign_in(action: str, fields: Fields) -> None:
 def time_of(fields: Fields) -> datetime | None:
     """When it happened: `eventtime` (seconds, milli-, micro- or nanoseconds since 1970, as the version has it), else `date`,
     `time` and `tz`; None without them or a zone."""
-    stamp = number(single(fields, "eventtime") or "")
-    if stamp is not None:
-        seconds: float = stamp
-        while seconds >= 1e11:  # the year 5138: it is in a smaller unit
-            seconds /= 1000
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    if (when := epoch(single(fields, "eventtime"))) is not None:
+        return when
     day, clock, zone = single(fields, "date"), single(fields, "time"), single(fields, "tz")
     if not (day and clock and zone):
         return None
     try:
         return datetime.strptime(f"{day} {clock} {zone}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -34,7 +34,5 @@ def read(text: str) -> Reading | None:
             if found:
                 # "(Local Database)" and the like may follow.
                 origin = origin.partition(" ")[0]
-                if outcome is None:
-                    return sign_in(source, SUCCESS, user, origin, action="logout")
-                return sign_in(source, outcome, user, origin, action="login")
+                return sign_in(source, outcome, user, origin, action="login" if outcome else "logout")
     return None

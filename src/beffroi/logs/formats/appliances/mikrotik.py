@@ -6,7 +6,7 @@ MikroTik's documentation, "Log" (https://help.mikrotik.com/docs/spaces/ROS/pages
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, last_colon, sign_in
+from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, endpoint, sign_in
 
 _TOPICS = re.compile(r"([a-z0-9\-]{1,32}(?:,[a-z0-9!\-]{1,32}){1,8})(?::? |\Z)")
 _PACKET = re.compile(r"\b(input|forward|output|prerouting|postrouting|srcnat|dstnat): in:")
@@ -64,7 +64,7 @@ def _packet(said: str) -> Reading | None:
     source, sign, rest = said[protocol.end() :].partition("->")
     destination = rest.partition(",")[0].partition(" ")[0]
     for name, value in (("src", source), ("dst", destination)):
-        ip, port = (address(value), None) if address(value) else last_colon(value)
+        ip, port = endpoint(value)
         if ip is None:
             return None
         fields[f"{name}_ip"] = ip
@@ -77,7 +77,7 @@ def _lease(said: str) -> Reading | None:
     found = _LEASE.match(said)
     if not found or not (ip := address(found[3])):
         return None
-    fields: Fields = {"interface": found[1], "action": found[2], "assigned_ip": ip, "mac": found[4].lower()}
+    fields: Fields = {"interface": found[1], "action": found[2], "ip": ip, "mac": found[4].lower()}
     if found[5]:
         fields["hostname"] = found[5]
     return LogSource("mikrotik", "dhcp", "dhcp"), fields
@@ -95,11 +95,11 @@ def _sign_in(said: str) -> Reading | None:
             sign_in(source, FAILURE, user, origin.strip(), method=way.strip() or None, action="login") if sign else None
         )
     if said.startswith("user "):
-        for words, action in ((" logged in from ", "login"), (" logged out from ", "logout")):
+        for words, outcome, action in ((" logged in from ", SUCCESS, "login"), (" logged out from ", None, "logout")):
             user, sign, rest = said[5:].rpartition(words)
             if sign:
                 origin, _, way = rest.partition(" via ")
-                return sign_in(source, SUCCESS, user, origin.strip(), method=way.strip() or None, action=action)
+                return sign_in(source, outcome, user, origin.strip(), method=way.strip() or None, action=action)
     # Of a VPN: "<pptp-0>: user anna authentication failed".
     before, sign, _ = said.partition(" authentication failed")
     if sign and "user " in before[:64]:

@@ -10,6 +10,7 @@ import re
 from beffroi.core.model import Fields, LogSource
 from beffroi.logs.formats.appliances.common import Reading, address, blocked, number
 
+LONGEST_PREFIX = 256  # signs, UniFi's description with it; iptables allows 29 and nftables 127
 MOST = 64  # parts of a packet's description; the kernel writes about thirty
 
 _UPTIME = re.compile(r"\[ *\d{1,15}\.\d{1,9}\] ?")
@@ -25,11 +26,16 @@ def read(text: str) -> Reading | None:
     at = 0 if text.startswith("IN=") else text.rfind(" IN=") + 1
     if (not at and not text.startswith("IN=")) or " OUT=" not in text[at : at + 64]:
         return None
+    if at > LONGEST_PREFIX or ('"' in text[:at] and 'DESCR="' not in text[:at]):
+        return None
     fields: Fields = {}
-    for part in text[at:].split(" ", MOST)[:MOST]:
+    for part in text[at:].rstrip().split(" ", MOST)[:MOST]:
         name, sign, value = part.partition("=")
-        if part[:1] == "[":  # the packet that an ICMP error is about
-            break
+        if part.startswith("[SRC=") or (part[:1] == "[" and "INCOMPLETE" in text):
+            break  # the packet that an ICMP error is about, or how much of one there was
+        # The kernel writes capitals, and options in brackets. Anything else is another program's line that somebody imitates.
+        if not name.isupper() and part[:1] not in {"", "("}:
+            return None
         if sign and value and name not in fields:
             fields[name] = value
     for name, ours in _NAMES.items():

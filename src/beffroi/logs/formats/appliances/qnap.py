@@ -28,7 +28,7 @@ _LOGINS = {
     "login success": SUCCESS,
     "login fail": FAILURE,
     "login failed": FAILURE,
-    "logout": SUCCESS,
+    "logout": None,
 }
 _NOTHING = {"---", "--", ""}
 _EVENT_NAMES = (("Application", "application"), ("Category", "category"), ("Content", "said"))
@@ -47,9 +47,9 @@ def _connection(text: str) -> Reading | None:
     rest, sign, action = text.rpartition(", Action: ")
     if not sign:
         return None
-    outcome = _LOGINS.get(action.lower())
+    is_sign_in = action.lower() in _LOGINS
     # Whoever tries to sign in types the user's name; whoever has signed in may name files. The other end is QNAP's own.
-    if outcome:
+    if is_sign_in:
         rest, resource = cut_last(rest, ", Accessed resources: ")
         rest, way = cut_last(rest, ", Connection type: ")
         rest, computer = cut_last(rest, ", Computer name: ")
@@ -62,13 +62,14 @@ def _connection(text: str) -> Reading | None:
     if not sign:
         return None
     fields: Fields = {"action": action, "username": user}
-    for name, value in (("hostname", computer), ("application", way), ("resource", resource)):
+    for name, value in (("computer", computer), ("application", way), ("resource", resource)):
         if value not in _NOTHING:
             fields[name] = value
     if ip := address(origin):
         fields["src_ip"] = ip
-    if outcome:
-        fields["outcome"] = outcome
+    if is_sign_in:
+        outcome = _LOGINS[action.lower()]
+        fields.update({"action": "login", "outcome": outcome} if outcome else {"action": "logout"})
         return LogSource("qnap", None, "conn"), fields
     if "resource" in fields:
         fields["TargetFilename"] = fields["resource"]

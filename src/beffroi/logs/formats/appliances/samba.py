@@ -41,7 +41,7 @@ def read(text: str) -> Reading | None:
         "status": status,
         "application": what.partition(",")[0],
         "method": told.partition(" with [")[2].partition("]")[0],
-        "hostname": told.partition(" workstation [")[2],
+        "workstation": told.partition(" workstation [")[2],
     }
     if ip:
         fields["src_ip"] = ip

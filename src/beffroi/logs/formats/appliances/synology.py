@@ -29,8 +29,8 @@ _SAID = (
     (" failed to log in from [", FAILURE, "login"),
     (" signed in to [", SUCCESS, "login"),
     (" logged in successfully via [", SUCCESS, "login"),
-    (" logged out the server via [", SUCCESS, "logout"),
-    (" signed out from [", SUCCESS, "logout"),
+    (" logged out the server via [", None, "logout"),
+    (" signed out from [", None, "logout"),
 )
 _ACCESSED = " accessed shared folder ["
 
@@ -52,7 +52,7 @@ def read(text: str) -> Reading | None:
 
 def _connection(text: str) -> Reading | None:
     """A sign-in: "User [a] from [192.0.2.1] signed in to [DSM] successfully via [password].": the user may hold all of that, so the last counts."""
-    best: tuple[int, str, str, str] | None = None
+    best: tuple[int, str, str | None, str] | None = None
     for words, outcome, action in _SAID:
         at = text.rfind("]" + words)
         if at > (best[0] if best else -1):
@@ -79,7 +79,7 @@ def _shared_folder(text: str) -> Reading | None:
         return None
     application = way.rpartition("[")[2]
     return sign_in(
-        _CONNECTION, SUCCESS, user, _plain(origin), action="access", application=application, share=folder.rstrip(".]")
+        _CONNECTION, None, user, _plain(origin), action="access", application=application, share=folder.rstrip(".]")
     )
 
 
