@@ -45,8 +45,8 @@ def speed(bench: Bench) -> list[Table]:
 
 
 _DIFFERENT = (
-    "The same recordings, in which every longer value was replaced by one of the same size that comes once: nothing a rule asks "
-    "for is known from an event before. The computer's name stays, which recordings hold once for many events."
+    "The same recordings, in which every longer value was replaced by one of the same size that comes once, so that none is known "
+    "from an event before. The computer's name stays, which a recording holds once for many events."
 )
 _FLAT = (
     "JSON lines, whose mere parsing is not that of EVTX: a ratio to it says nothing beside one of an EVTX log, and a rate "
