@@ -85,12 +85,13 @@ def serving(receiver: Receiver) -> Iterator[int]:
     loop = asyncio.new_event_loop()
     ended: list[BaseException] = []
 
-    async def main() -> None:
-        nonlocal task
-        task = asyncio.current_task()
-        await receiver.serve()
+    tasks: list[asyncio.Task[None]] = []
 
-    task: asyncio.Task[None] | None = None
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        await receiver.serve()
 
     def run() -> None:
         try:
@@ -104,12 +105,12 @@ def serving(receiver: Receiver) -> Iterator[int]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(lambda: task is not None or ended)
+        until(lambda: tasks or ended)
         yield port
     finally:
-        assert task is not None
         if thread.is_alive():
-            loop.call_soon_threadsafe(task.cancel)
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(tasks[0].cancel)
         thread.join(20)
         assert not thread.is_alive(), "it did not stop"
     assert not ended, ended

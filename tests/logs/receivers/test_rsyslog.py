@@ -31,7 +31,15 @@ def rsyslog(folder: Path, action: str, *, settings: str = "", lines: int = 100) 
         input(type="imfile" file="{folder}/in.log" tag="nuit:" ruleset="out" readMode="0")
         ruleset(name="out") {{ {action} }}
     """)
-    arguments = ["-n", "-M", debian.modules(root, "rsyslog"), "-f", folder / "rsyslog.conf", "-i", folder / "pid"]
+    arguments: list[str | Path] = [
+        "-n",
+        "-M",
+        debian.modules(root, "rsyslog"),
+        "-f",
+        folder / "rsyslog.conf",
+        "-i",
+        folder / "pid",
+    ]
     with debian.running(root, "usr/sbin/rsyslogd", *arguments, log=folder / "rsyslogd.log"):
         yield
 
@@ -86,9 +94,9 @@ def test_it_sends_by_tls_and_shows_its_certificate(driver: str, tmp_path: Path, 
 @pytest.mark.parametrize("tls", [False, True])
 def test_relp_acknowledges_what_is_kept(tls: bool, tmp_path: Path, keys: Certificates) -> None:
     intake = Recorder()
-    with serving(Relp(ANYWHERE, intake, tls=keys.context() if tls else None)) as port:
-        with rsyslog(tmp_path, relp(port, keys if tls else None)):
-            assert numbers(intake.wait(100)) == list(range(100))
+    receiver = Relp(ANYWHERE, intake, tls=keys.context() if tls else None)
+    with serving(receiver) as port, rsyslog(tmp_path, relp(port, keys if tls else None)):
+        assert numbers(intake.wait(100)) == list(range(100))
     assert intake.proofs[0].certificate == (keys.der if tls else None)
 
 
@@ -124,5 +132,5 @@ def test_relp_sends_again_what_a_killed_server_had_not_answered(tmp_path: Path) 
 
 
 def test_all_receivers_are_told_apart() -> None:
-    kinds: list[type[StreamReceiver] | type[SyslogUdp]] = [SyslogUdp, SyslogTcp, SyslogTls, Relp]
+    kinds: list[type[StreamReceiver | SyslogUdp]] = [SyslogUdp, SyslogTcp, SyslogTls, Relp]
     assert [kind.name for kind in kinds] == ["syslog_udp", "syslog_tcp", "syslog_tls", "relp"]

@@ -12,6 +12,7 @@ COUNT: Final = re.compile(rb"([1-9][0-9]{0,8}) ")
 PARTIAL_COUNT: Final = re.compile(rb"[1-9][0-9]{0,8} ?\Z")
 """What may become one with the next bytes."""
 COUNT_AFTER_LINE: Final = re.compile(rb"[\n\0][1-9][0-9]{0,8} <")
+LINE_AFTER_LINE: Final = re.compile(rb"[\n\0]<")
 TRAILER: Final = re.compile(rb"[\n\0]")
 TRAILERS: Final = b"\n\r\0"
 
@@ -89,7 +90,7 @@ class Framing:
         """(start, length) of a counted message at this place; () if more bytes must tell; None: it is a line.
 
         After a counted message a number and a blank is a count. Before any, `<` must follow: "10 packets dropped" is a line.
-        After a line, another frame or nothing must follow also the end, lest one forged line swallows those after it.
+        After a line no other line may begin within, and a frame or nothing must follow, lest a forged line swallows those after it.
         """
         count = COUNT.match(data, at)
         if count is None:
@@ -104,7 +105,7 @@ class Framing:
         if self._counted is None:
             return start, length
         after = start + length
-        if length > self._longest:
+        if length > self._longest or LINE_AFTER_LINE.search(data, start, after):
             return None
         if after > len(data):
             return ()

@@ -86,7 +86,9 @@ class Frames:
                 elif not self._inflater.ended:
                     return found, False
                 elif self._inner.half:
-                    raise UnfitError(message("what it sent is not Lumberjack: a compressed frame ends within a document"))
+                    raise UnfitError(
+                        message("what it sent is not Lumberjack: a compressed frame ends within a document")
+                    )
                 else:
                     self._inflater = None
         return found, True

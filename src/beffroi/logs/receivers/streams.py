@@ -32,17 +32,16 @@ KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (sock
 OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.BaseProtocol):
     """One client. What it sends while nobody reads is kept up to one read; then it must wait."""
 
-    def __init__(self, peer: str, client: socket.socket, limits: Limits, room: memoryview) -> None:
+    def __init__(self, peer: str, client: socket.socket, limits: Limits) -> None:
         self.peer = peer
         self.task: asyncio.Task[None] | None = None
         self.deadline = math.inf
         self.heard = 0.0  # when the last bytes came, in the loop's time
         self._loop = asyncio.get_running_loop()
         self._limits = limits
-        self._room = room  # shared by all connections: each copies out of it at once
         self._chunks: list[bytes] = []
         self._since = self.heard = self._loop.time()
         self._client: socket.socket | None = client  # until asyncio has taken it over, which then closes it
@@ -60,11 +59,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - its name is asyncio's
-        return self._room
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._chunks.append(bytes(self._room[:nbytes]))
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data)
         self.heard = self._loop.time()
         if self._reader is None and self._transport is not None and not self._paused:
             self._paused = True
@@ -99,7 +95,7 @@ class Connection(asyncio.BufferedProtocol):
             self._client.setsockopt(socket.IPPROTO_TCP, option, value)
         client, self._client = self._client, None
         await self._loop.connect_accepted_socket(
-            lambda: self,
+            lambda: cast("asyncio.Protocol", self),
             client,
             ssl=tls,
             ssl_handshake_timeout=self._limits.handshake if tls else None,
@@ -187,6 +183,24 @@ class Connection(asyncio.BufferedProtocol):
             self._client.close()
 
 
+class _PlainConnection(Connection, asyncio.BufferedProtocol):
+    """Over plain TCP, into memory that all share: each copies out of it at once."""
+
+    def __init__(self, peer: str, client: socket.socket, limits: Limits, room: memoryview) -> None:
+        super().__init__(peer, client, limits)
+        self._room = room
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - its name is asyncio's
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._room[:nbytes]))
+
+
+class _TlsConnection(Connection, asyncio.Protocol):
+    """Over TLS. Not buffered: asyncio's TLS drops what is left of a closed connection when a buffer of ours is full."""
+
+
 def _wake(waiting: asyncio.Future[None] | None) -> None:
     if waiting is not None and not waiting.done():
         waiting.set_result(None)
@@ -210,6 +224,9 @@ class StreamReceiver(ABC):
         self._listen = listen
         self._intake = intake
         self._tls = tls
+        if tls is not None:
+            # A syslog client never reads: with a ticket of TLS 1.3 unread, its close becomes a reset, which destroys what it sent.
+            tls.num_tickets = 0
         self._socket: socket.socket | None = None
         self._open: set[Connection] = set()
         self._peers: Counter[str] = Counter()
@@ -245,7 +262,11 @@ class StreamReceiver(ABC):
                         continue
                     peer = peer_of(address)
                     if self._has_room(peer):
-                        connection = Connection(peer, client, self.limits, room)
+                        connection = (
+                            _TlsConnection(peer, client, self.limits)
+                            if self._tls
+                            else _PlainConnection(peer, client, self.limits, room)
+                        )
                         self._peers[peer] += 1
                         self._open.add(connection)
                         connection.task = group.create_task(self._attend(connection))
