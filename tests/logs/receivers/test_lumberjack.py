@@ -63,6 +63,15 @@ def test_documents_come_out_as_they_went_in(texts: list[bytes], pieces: int | No
     assert read(data, pieces=pieces) == [Document(ord("2"), number, text) for number, text in enumerate(texts, 1)]
 
 
+@given(st.binary(max_size=100), st.sampled_from([b"", b"2J", b"2C", b"1D", b"2W\0\0\0\1"]), st.booleans())
+def test_rubbish_is_unfit_or_waited_for(data: bytes, start: bytes, compressed: bool) -> None:
+    frames = Frames(Limits())
+    frames.feed(packed(start + data) if compressed else start + data)
+    with contextlib.suppress(UnfitError):
+        while frames.documents()[1]:
+            pass
+
+
 @pytest.mark.parametrize("pieces", [None, 1])
 def test_an_event_of_version_one_becomes_a_document(pieces: int | None) -> None:
     pairs = [b"file", b"/var/log/auth.log", b"line", "réussi".encode()]
@@ -197,6 +206,7 @@ def test_one_that_found_no_room_has_no_answer_and_sends_again() -> None:
     assert receiver.counts.busy == 1
 
 
+@pytest.mark.slow
 def test_a_bomb_ends_its_own_connection_only() -> None:
     intake = Recorder()
     receiver = Lumberjack(ANYWHERE, intake)

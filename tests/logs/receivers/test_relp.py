@@ -63,6 +63,12 @@ def test_a_message_too_long_is_cut_and_its_rest_is_dropped() -> None:
     assert frames.cut == 1
 
 
+@given(st.binary(max_size=100), st.sampled_from([b"", b"1", b"1 open ", b"1 syslog 5", b"1 syslog 0"]))
+def test_rubbish_is_unfit_or_waited_for(data: bytes, start: bytes) -> None:
+    with contextlib.suppress(UnfitError):
+        Frames(10).feed(start + data)
+
+
 @given(st.lists(st.tuples(st.integers(1, 999_999_999), st.binary(max_size=40)), max_size=10), st.integers(1, 50))
 def test_any_data_comes_out_as_it_went_in(sent: list[tuple[int, bytes]], pieces: int) -> None:
     data = b"".join(b"%d syslog %d %b\n" % (number, len(text), text) for number, text in sent)

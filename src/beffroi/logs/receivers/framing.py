@@ -11,7 +11,9 @@ COUNT: Final = re.compile(rb"([1-9][0-9]{0,8}) ")
 """MSG-LEN and SP."""
 PARTIAL_COUNT: Final = re.compile(rb"[1-9][0-9]{0,8} ?\Z")
 """What may become one with the next bytes."""
-COUNT_AFTER_LINE: Final = re.compile(rb"[\n\0][1-9][0-9]{0,8} <")
+COUNT_AFTER_LINE: Final = re.compile(rb"\n[1-9][0-9]{0,8} <")
+COUNT_AFTER_TRAILER: Final = re.compile(rb"[\n\0][1-9][0-9]{0,8} <")
+"""The same after either; several times slower to look for, as it begins with a choice."""
 LINE_AFTER_LINE: Final = re.compile(rb"[\n\0]<")
 TRAILER: Final = re.compile(rb"[\n\0]")
 TRAILERS: Final = b"\n\r\0"
@@ -113,7 +115,7 @@ class Framing:
 
     def _lines(self, data: bytes, at: int, found: list[bytes]) -> tuple[int, bool]:
         """Take the lines from this place up to the next counted message. Where it came to, and whether nothing is left over."""
-        counted = COUNT_AFTER_LINE.search(data, at)
+        counted = (COUNT_AFTER_TRAILER if b"\0" in data else COUNT_AFTER_LINE).search(data, at)
         stop = counted.start() + 1 if counted else len(data)
         text = data[at:stop]
         if b"\0" in text:

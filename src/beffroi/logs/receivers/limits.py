@@ -16,8 +16,8 @@ class Limits:
     message: int = 64 << 10  # of one message; the rest of a longer one is thrown away and counted
     document: int = 1 << 20  # the same of a JSON document
     read: int = 128 << 10  # taken off a socket at once, and so the size of a batch
-    connections: int = 512  # in all; beyond, whoever has most of them loses its idlest
-    per_peer: int = 64  # of one address
+    connections: int = 256  # in all; beyond, whoever has most of them loses its idlest. TLS costs 256 KiB for each
+    per_peer: int = 32  # of one address
     idle: float = 3600  # without a byte, between two messages
     frame: float = 30  # from the first byte of a message to its last, and for a client to read our answers
     handshake: float = 10  # of TLS

@@ -292,6 +292,8 @@ class StreamReceiver(ABC):
                 if not patient:
                     raise
                 await asyncio.sleep(busy.retry_after)
+            except OSError as error:  # of the disk: not to be taken for the client's going away
+                raise RuntimeError("the intake failed") from error
         self.counts.batches += 1
         self.counts.messages += len(messages)
         self.counts.bytes += sum(map(len, messages))
