@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -65,13 +66,22 @@ def _make(target: Path, packages: tuple[str, ...]) -> None:
         if not _fetch(packages, fetched):
             if os.geteuid() != 0:
                 pytest.skip(f"apt knows no way to {', '.join(packages)}, and only root may refresh its lists")
-            _apt("update").check_returncode()
+            _update()
             shutil.rmtree(fetched)
             fetched.mkdir()
             assert _fetch(packages, fetched), f"apt cannot fetch {', '.join(packages)}"
         for package in fetched.glob("*.deb"):
             subprocess.run(["dpkg", "-x", package, root], check=True)
         root.rename(target)
+
+
+def _update() -> None:
+    """Refresh apt's lists; another project's tests may be at it, and its lock does not wait either."""
+    tries = 0
+    while "Could not get lock" in (done := _apt("update")).stderr and tries < 12:
+        tries += 1
+        time.sleep(5)
+    assert done.returncode == 0, done.stderr
 
 
 def _fetch(packages: tuple[str, ...], folder: Path) -> bool:

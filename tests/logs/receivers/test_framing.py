@@ -1,4 +1,5 @@
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,35 @@ def test_what_is_kept_of_an_endless_message_is_bounded() -> None:
             assert len(framing._rest) <= 1_500
         assert len(found) == 1
         assert framing.half
+
+
+def test_lines_held_back_by_what_might_be_a_count_are_given_at_the_end() -> None:
+    assert fed(b"<13>one\n900 <b>bold</b>\nand another\nand more")[0] == [
+        b"<13>one",
+        b"900 <b>bold</b>",
+        b"and another",
+        b"and more",
+    ]
+
+
+@pytest.mark.parametrize(
+    "forged", [b"\n60003 <", b"\x0060003 <", b"\n9 <", b"\n65530 <\n", b"9 <\n", b"9 ", b"\n\0", b"\r", b"\n1 <"]
+)
+def test_forged_counts_cost_no_more_than_their_bytes(forged: bytes) -> None:
+    framing = Framing(65_536)
+    framing.feed(b"<13>one\n")
+    start = time.process_time()
+    framing.feed(forged * (131_072 // len(forged)))
+    assert time.process_time() - start < 0.5
+
+
+def test_bytes_that_drip_into_a_long_message_cost_little_each() -> None:
+    framing = Framing(65_536)
+    framing.feed(b"<13>one\n60003 <13>" + b"x" * 50_000)
+    start = time.process_time()
+    for _ in range(1_000):
+        framing.feed(b"x")
+    assert time.process_time() - start < 0.5
 
 
 def test_a_counted_message_that_was_broken_off_is_kept_and_counted_as_cut() -> None:

@@ -14,7 +14,7 @@ PARTIAL_COUNT: Final = re.compile(rb"[1-9][0-9]{0,8} ?\Z")
 COUNT_AFTER_LINE: Final = re.compile(rb"\n[1-9][0-9]{0,8} <")
 COUNT_AFTER_TRAILER: Final = re.compile(rb"[\n\0][1-9][0-9]{0,8} <")
 """The same after either; several times slower to look for, as it begins with a choice."""
-LINE_AFTER_LINE: Final = re.compile(rb"[\n\0]<")
+LINE_END: Final = re.compile(rb"\r?[\n\0]|\r\Z")
 TRAILER: Final = re.compile(rb"[\n\0]")
 TRAILERS: Final = b"\n\r\0"
 
@@ -32,6 +32,9 @@ class Framing:
         self._counted: bool | None = None  # whether the last message was; None: there was none
         self._drop = 0  # bytes of a counted message still to be thrown away
         self._overlong = False  # a line is being thrown away up to its trailer
+        # What is looked for once for all the bytes at hand, lest forged counts make it be looked for again at each.
+        self._has_nul = False
+        self._next_line = -1
 
     @property
     def half(self) -> bool:
@@ -44,6 +47,8 @@ class Framing:
             data = self._rest + data
         found: list[bytes] = []
         at, end = 0, len(data)
+        self._has_nul = b"\0" in data
+        self._next_line = -1
         while at < end:
             if self._drop:
                 dropped = min(self._drop, end - at)
@@ -82,7 +87,9 @@ class Framing:
     def end(self) -> list[bytes]:
         """What is left when the connection ends: its last message may have no trailer, or have been broken off."""
         rest, self._rest = self._rest, b""
-        if self._counted is not False and (count := COUNT.match(rest)) is not None:
+        if self._counted is False:  # maybe lines, held back by what might have been a count
+            return [line for line in LINE_END.split(rest) if line]
+        if (count := COUNT.match(rest)) is not None:
             rest = rest[count.end() :]
             self.cut += bool(rest)
         rest = rest.rstrip(TRAILERS)
@@ -107,7 +114,10 @@ class Framing:
         if self._counted is None:
             return start, length
         after = start + length
-        if length > self._longest or LINE_AFTER_LINE.search(data, start, after):
+        if self._next_line < start:
+            found = [data.find(b"\n<", start), data.find(b"\0<", start) if self._has_nul else -1]
+            self._next_line = min((at for at in found if at >= 0), default=len(data))
+        if length > self._longest or self._next_line + 1 < min(after, len(data)):
             return None
         if after > len(data):
             return ()
@@ -115,7 +125,7 @@ class Framing:
 
     def _lines(self, data: bytes, at: int, found: list[bytes]) -> tuple[int, bool]:
         """Take the lines from this place up to the next counted message. Where it came to, and whether nothing is left over."""
-        counted = (COUNT_AFTER_TRAILER if b"\0" in data else COUNT_AFTER_LINE).search(data, at)
+        counted = (COUNT_AFTER_TRAILER if self._has_nul else COUNT_AFTER_LINE).search(data, at)
         stop = counted.start() + 1 if counted else len(data)
         text = data[at:stop]
         if b"\0" in text:

@@ -1,17 +1,14 @@
 """Lumberjack, as Beats speak it to Logstash: windows of JSON documents, acknowledged once they are kept.
 
-Format: elastic/go-lumber (protocol/v2) and logstash-forwarder's PROTOCOL.md (version 1). A frame is a version, a kind and,
-big-endian: `W` count; `J` sequence, length, document; `D` sequence, pairs (of key and value, each with its length; version 1);
+Format: elastic/go-lumber, protocol/v2. A frame is a version, a kind and, big-endian: `W` count; `J` sequence, length, document;
 `C` length, zlib-compressed frames; and from us `A` sequence. An acknowledgement of fewer than were announced is allowed, and
-tells a waiting client that somebody is there.
+tells a waiting client that somebody is there. Version 1, of which nobody sends any more, is not spoken.
 """
 
 import asyncio
 import struct
 import zlib
 from typing import ClassVar, Final, NamedTuple
-
-import orjson
 
 from beffroi.core.model import UnfitError, message
 from beffroi.logs.arrival import Admission, Form
@@ -22,20 +19,17 @@ BUDGET: Final = 512 << 10
 """Bytes of frames that are read before they are handed over and others have their turn."""
 PIECE: Final = 64 << 10
 """Bytes that are inflated at once."""
-PAIRS: Final = 1_000
-"""Pairs of one version 1 frame."""
 KEEP_ALIVE: Final = 3.0
 """Seconds after which a client that waits for its acknowledgement hears of us; Beats give up after thirty."""
 
-VERSIONS: Final = b"12"
+VERSION: Final = ord("2")
 ONE: Final = struct.Struct(">I")
 TWO: Final = struct.Struct(">II")
 
 
 class Document(NamedTuple):
-    """One event of a client, as JSON, with its sequence number; `version` is that of its frame."""
+    """One event of a client, as JSON, with its sequence number."""
 
-    version: int
     sequence: int
     text: bytes
 
@@ -119,7 +113,7 @@ class _Layer:
                     self._drop -= dropped
                     at += dropped
                     continue
-                if data[at] not in VERSIONS:
+                if data[at] != VERSION:
                     raise UnfitError(message("what it sent is not Lumberjack: a frame does not begin as one"))
                 kind = bytes(data[at + 1 : at + 2])
                 if kind == b"J":
@@ -130,7 +124,7 @@ class _Layer:
                     kept = min(length, longest)
                     if end - start < kept:
                         break
-                    found.append(Document(data[at], sequence, bytes(memoryview(data)[start : start + kept])))
+                    found.append(Document(sequence, bytes(memoryview(data)[start : start + kept])))
                     at = start + kept
                     if length > kept:
                         self._frames.cut += 1
@@ -147,10 +141,6 @@ class _Layer:
                     else:
                         at += 6
                         return int(number)
-                elif kind == b"D":
-                    if (after := self._pairs(data, at, found)) is None:
-                        break
-                    at = after
                 elif kind:
                     raise UnfitError(message("what it sent is not Lumberjack: a frame does not begin as one"))
                 else:
@@ -169,30 +159,6 @@ class _Layer:
         self._frames.announced = True
         if found:
             self._frames.ended.append(found[-1])
-
-    def _pairs(self, data: bytearray, at: int, found: list[Document]) -> int | None:
-        """Add a version 1 frame's document and tell where it ends; None: more bytes are needed."""
-        if len(data) - at < 10:
-            return None
-        sequence, pairs = TWO.unpack_from(data, at + 2)
-        texts: list[str] = []
-        here = at + 10
-        if pairs > PAIRS:
-            raise UnfitError(message("it sent an event of more than {limit} pairs", limit=PAIRS))
-        for _ in range(2 * pairs):
-            if here - at > self._limits.document:
-                raise UnfitError(message("it sent an event of more than {limit} bytes", limit=self._limits.document))
-            if len(data) - here < 4:
-                return None
-            (length,) = ONE.unpack_from(data, here)
-            here += 4 + length
-            if here <= len(data):
-                texts.append(data[here - length : here].decode("utf-8", "replace"))
-        if here > len(data):
-            return None
-        document = dict(zip(texts[::2], texts[1::2], strict=True))
-        found.append(Document(data[at], sequence, orjson.dumps(document)))
-        return here
 
 
 class _Inflater:
@@ -262,7 +228,7 @@ class Lumberjack(StreamReceiver):
                 if documents:
                     progress = True
                     last = documents[-1]
-                    alive = _KeepAlive(connection, _acknowledge(last.version, acknowledged))
+                    alive = _KeepAlive(connection, _acknowledge(acknowledged))
                     try:
                         await self.keep(admission, [document.text for document in documents])
                     finally:
@@ -270,13 +236,13 @@ class Lumberjack(StreamReceiver):
                     acknowledged = last.sequence
                     # A client may send windows ahead, and waits for the end of each.
                     ends = [*(each for each in frames.ended if each is not last), last]
-                    await connection.send(b"".join(_acknowledge(each.version, each.sequence) for each in ends))
+                    await connection.send(b"".join(_acknowledge(each.sequence) for each in ends))
                 else:
                     await asyncio.sleep(0)  # what inflates to nothing must not hold up the others
 
 
-def _acknowledge(version: int, sequence: int) -> bytes:
-    return struct.pack(">BBI", version, ord("A"), sequence)
+def _acknowledge(sequence: int) -> bytes:
+    return b"2A" + ONE.pack(sequence)
 
 
 class _KeepAlive:
