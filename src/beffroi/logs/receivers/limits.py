@@ -14,7 +14,7 @@ class Limits:
     """Bounds of one receiver. Sizes are bytes, times are seconds."""
 
     message: int = 64 << 10  # of one message; the rest of a longer one is thrown away and counted
-    document: int = 1 << 20  # the same of a JSON document
+    document: int = 256 << 10  # the same of a JSON document; the largest Windows events have about 100 KiB
     read: int = 128 << 10  # taken off a socket at once, and so the size of a batch
     connections: int = 256  # in all; beyond, whoever has most of them loses its idlest. TLS costs 256 KiB for each
     per_peer: int = 32  # of one address
