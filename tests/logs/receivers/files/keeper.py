@@ -58,7 +58,7 @@ def until(serve: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], boo
         async with asyncio.timeout(seconds):
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(serve())
-                while not done():
+                while not done():  # noqa: ASYNC110 - it looks at files, too
                     await asyncio.sleep(0.01)
                 serving.cancel()
 

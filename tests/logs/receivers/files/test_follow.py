@@ -60,8 +60,8 @@ def made(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """Makes benches, and puts them away in the end."""
     benches: list[Bench] = []
 
-    def make(*what: str, **how: float) -> Bench:
-        benches.append(Bench(tmp_path, *what, **how))
+    def make(what: str = "app.log", **how: float) -> Bench:
+        benches.append(Bench(tmp_path, what, **how))
         return benches[-1]
 
     yield make
@@ -276,7 +276,13 @@ def test_logrotate_loses_no_line(how: str, tmp_path: Path) -> None:
             handler.emit(logging.LogRecord("", 0, "", 0, f"line {written}", (), None))
             written += 1
         if written % 400 == 0 and rotations < 8:
-            arguments = [root / "usr/sbin/logrotate", "--force", "--state", tmp_path / "rotated", tmp_path / "conf"]
+            arguments: list[str | Path] = [
+                root / "usr/sbin/logrotate",
+                "--force",
+                "--state",
+                tmp_path / "rotated",
+                tmp_path / "conf",
+            ]
             subprocess.run(arguments, check=True, timeout=10, capture_output=True, env=environment(root))
             rotations += 1
         return rotations == 8 and len(keeper.messages) >= written - 20 and written > 4_000
