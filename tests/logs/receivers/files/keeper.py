@@ -36,7 +36,8 @@ class Keeper:
         if self._file is not None:
             ids = batch.ids or [""] * len(batch.messages)
             pairs = [[own, text.decode()] for own, text in zip(ids, batch.messages, strict=True)]
-            self._file.write(b"".join(orjson.dumps(pair) + b"\n" for pair in pairs))
+            # Begun anew: the last line may be torn, when a process was killed in the middle of this.
+            self._file.write(b"\n" + b"".join(orjson.dumps(pair) + b"\n" for pair in pairs))
             self._file.flush()
             os.fsync(self._file.fileno())
         else:
@@ -49,6 +50,12 @@ class Keeper:
     @property
     def ids(self) -> list[str]:
         return [own for _, batch in self.batches for own in batch.ids or []]
+
+
+def kept(file: Path) -> list[list[str]]:
+    """What keepers wrote to a file: pairs of id and message, without torn ones."""
+    lines = file.read_bytes().split(b"\n") if file.exists() else []
+    return [orjson.loads(line) for line in lines if line.startswith(b'["') and line.endswith(b'"]')]
 
 
 def until(serve: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], bool], seconds: float = 20) -> None:

@@ -176,10 +176,10 @@ def _items(path: Path, limits: Limits, faults: list[Fault]) -> Iterator[Item]:
         mark = _mark(file)
         head = file.read(HEAD)
         file.seek(0)
-        if m365.is_csv(head):
+        inner: set[str] = set()
+        if not archive.is_archive(head) and m365.is_csv(head):
             yield from _exported(shown(path.name), head, file, limits, faults, mark)
             return
-        inner: set[str] = set()
         if archive.is_archive(head):
             yield from _exports(file, shown(path.name), limits, faults, mark, inner)
     part = Part(os.fspath(path), path.lstat().st_size, follow=False)

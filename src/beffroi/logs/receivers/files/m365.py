@@ -57,7 +57,11 @@ def is_csv(head: bytes) -> bool:
     while text.startswith("#TYPE"):  # Windows PowerShell's Export-Csv
         text = text.partition("\n")[2]
     first = text.partition("\n")[0].strip("\r")
-    return "{" not in first and COLUMN in (name.strip('" ') for name in first.replace(";", ",").split(","))
+    return (
+        first.isprintable()
+        and "{" not in first
+        and COLUMN in (name.strip('" ') for name in first.replace(";", ",").split(","))
+    )
 
 
 def read_csv(head: bytes, source: Source, log: FaultLog, limits: Limits) -> Iterator[Record]:
