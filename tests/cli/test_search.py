@@ -107,9 +107,9 @@ def test_a_broken_file_is_said_and_the_exit_code_is_one(search: Callable[..., Sa
         (["--since", "2026-11-25", "--until", "2026-11-24"], "no event lies between"),
         (["--field", "name"], "write it as TargetUserName=admin*"),
         (["--sql", "select 1", "--host", "x"], "write --host into its WHERE"),
-        (["--sql", "selec"], "--sql: Parser Error"),
-        (["--sql", "select * from read_text('/etc/passwd')"], "--sql: Permission Error"),
-        (["--sql", "copy events to 'x.csv'"], "--sql: one SELECT is expected, and nothing else"),
+        (["--sql", "selec"], "--sql cannot be run: Parser Error"),
+        (["--sql", "select * from read_text('/etc/passwd')"], "--sql cannot be run: Permission Error"),
+        (["--sql", "copy events to 'x.csv'"], "--sql cannot be run: one SELECT is expected, and nothing else"),
     ],
 )
 def test_what_was_typed_wrong_is_said(arguments: list[str], sentence: str, search: Callable[..., Said]) -> None:

@@ -197,6 +197,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_leaves_the_archive_as_it_was(root: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for it: the same write fails, in the spool, in the child, or in neither."""
     for limit in (100_000, 6_500_000):

@@ -325,7 +325,10 @@ def main() -> int:
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         _say({"error": _first_line(error), "memory": True})
         return 4
-    except (duckdb.Error, Refused, OSError) as error:
+    except Refused as error:
+        _say({"error": error.what.to_plain(), "memory": False})
+        return 4
+    except (duckdb.Error, OSError) as error:
         _say({"error": _first_line(error), "memory": False})
         return 4
     return 0

@@ -10,14 +10,14 @@ from typing import IO, Any
 
 import orjson
 
-from beffroi.core.model import Fault
+from beffroi.core.model import Fault, Message
 
 
 class Failed(Exception):
     """The child ended without having done its work; `reason` is what it said. `memory` where that was too small, `timed_out`
     where it took more processor time than it was given."""
 
-    def __init__(self, reason: str, *, memory: bool = False, timed_out: bool = False) -> None:
+    def __init__(self, reason: str | Message, *, memory: bool = False, timed_out: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.memory = memory
@@ -67,7 +67,8 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _judge(code: int, told: IO[bytes], faults: list[Fault]) -> None:
     told.seek(0)
-    reason, memory = "", False
+    reason: str | Message = ""
+    memory = False
     for line in told.read(1 << 22).splitlines():
         try:
             said = orjson.loads(line)
@@ -77,7 +78,8 @@ def _judge(code: int, told: IO[bytes], faults: list[Fault]) -> None:
         if "fault" in said:
             faults.append(Fault.from_plain(said["fault"]))
         else:
-            reason, memory = said["error"], said["memory"]
+            error, memory = said["error"], said["memory"]
+            reason = error if isinstance(error, str) else Message.from_plain(error)
     if code:
         timed_out = code == -_SIGXCPU
         raise Failed(reason or f"signal {-code}", memory=memory, timed_out=timed_out)

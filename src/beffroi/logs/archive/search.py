@@ -73,7 +73,7 @@ def _told(failed: children.Failed, folder: Path, seconds: int, sql: str | None) 
             path=folder, reason=message("the search needs too much memory; ask for a shorter time or fewer events")
         )
     if sql is not None:
-        return UsageError("--sql: {error}", error=failed.reason, verb="search")
+        return UsageError("--sql cannot be run: {error}", error=failed.reason, verb="search")
     return InputError(path=folder, reason=failed.reason)
 
 

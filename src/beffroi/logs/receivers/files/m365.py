@@ -67,8 +67,8 @@ def is_csv(head: bytes) -> bool:
 def read_csv(head: bytes, source: Source, log: FaultLog, limits: Limits) -> Iterator[Record]:
     """Every record of such a CSV, which begins with `head`; what cannot be read goes to `log`."""
     csv.field_size_limit(
-        max(csv.field_size_limit(), limits.line)
-    )  # the process's own; AuditData is often longer than 128 KiB
+        limits.line
+    )  # the process's own, which nobody else sets; AuditData is often longer than its 128 KiB
     lines = _lines(buffered(as_utf8(head, source), 1 << 16), limits)
     first = next((line for line in lines if line.strip() and not line.startswith("#TYPE")), "")
     separator = ";" if first.count(";") > first.count(",") else ","  # Excel's, where the comma is in numbers
