@@ -28,11 +28,13 @@ _EMPTY = (
     )
     + " WHERE false"
 )
+_LAST = 1 << 62  # of the journal's tail nothing is known
 _LINE = 16 << 20  # bytes of a line that DuckDB takes without being told
 _SLICE = 4_000  # events sorted at once
 _SLACK = 384 << 20  # bytes beside DuckDB's own, for Python and the threads' stacks
 _SHOWN = ("time", "arrived", "source", "host", "product", "category", "service", "fields", "raw")
-_SELECT = f"epoch_us(time), epoch_us(arrived), {', '.join(_SHOWN[2:])}"
+_SELECT = f"epoch_us(time), position, place, epoch_us(arrived), {', '.join(_SHOWN[2:])}"
+_FEW = 16  # files that are looked at first for the newest events
 
 
 def connect(memory: int, temporary: str) -> duckdb.DuckDBPyConnection:
@@ -42,7 +44,7 @@ def connect(memory: int, temporary: str) -> duckdb.DuckDBPyConnection:
             "threads": 1,
             "memory_limit": f"{memory}B",
             "temp_directory": temporary,
-            "max_temp_directory_size": "4GB",
+            "max_temp_directory_size": "1GB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -110,22 +112,22 @@ def _sound(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def search(job: dict[str, Any], out: IO[bytes], tell: Callable[[Fault], None]) -> None:
     """The events that a query's condition lets through, newest first, or what a person's own SQL gives."""
     connection = connect(job["memory"], job["temporary"])
-    files: list[str] = []
-    for name, size in job["files"]:
+    files: list[tuple[str, int]] = []
+    for name, size, latest in job["files"]:
         try:
             whole = Path(name).stat().st_size == size
         except OSError:
             whole = False
         if whole:
-            files.append(name)
+            files.append((name, latest))
         else:
             tell(Fault(name, WHOLE, message("it is missing or cut off and was passed over")))
     if job["tail"] is not None:
-        source, longest = job["tail"]
+        source, longest = f"{job['temporary']}/tail.ndjson", job["tail"]
         tail = f"{job['temporary']}/tail.parquet"
         options = f"format='newline_delimited', maximum_object_size={max(_LINE, longest + 1)}, {_READ}"
         _copy(connection, f"SELECT {_TYPED} FROM read_json({_quoted(source)}, {options})", tail, 20_480)
-        files.append(tail)
+        files.append((tail, _LAST))
     looking = _Search(connection, files, job, tell)
     rows = looking.by_sql() if job["sql"] is not None else looking.by_condition()
     for line in rows:
@@ -138,11 +140,14 @@ class _Search:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        files: list[str],
+        files: list[tuple[str, int]],
         job: dict[str, Any],
         tell: Callable[[Fault], None],
     ) -> None:
-        self._connection, self._files, self._job, self._tell = connection, files, job, tell
+        """`files` are names, each with the time of the latest event in it."""
+        self._connection, self._job, self._tell = connection, job, tell
+        self._dated = sorted(files, key=lambda file: -file[1])
+        self._files = [name for name, _ in self._dated]
 
     def by_condition(self) -> Iterator[bytes]:
         """Sorting whole events does not fit into the memory; so the order is found first, then slice by slice is fetched."""
@@ -150,7 +155,9 @@ class _Search:
         order = "ORDER BY time DESC, position DESC, place DESC"
         last = "" if limit is None else f"LIMIT {limit:d}"
         if limit is not None and limit <= _SLICE:
-            yield from map(_line, self._rows(f"SELECT {_SELECT} FROM {{events}} WHERE {where} {order} {last}", values))
+            yield from map(
+                _line, self._newest(f"SELECT {_SELECT} FROM {{events}} WHERE {where} {order} {last}", values, limit)
+            )
             return
         marks = self._rows(
             f"SELECT epoch_us(time), position, place FROM {{events}} WHERE {where} {order} {last}",
@@ -175,6 +182,17 @@ class _Search:
             if left is not None:
                 left -= len(rows)
             after = mark
+
+    def _newest(self, query: str, values: Sequence[Any], limit: int) -> list[Any]:
+        """Few events are mostly found in few files: the newest are looked at first, and the others only if they can hold one
+        that is newer than the oldest found."""
+        found: list[Any] = []
+        at, step = 0, _FEW
+        while at < len(self._dated) and (len(found) < limit or self._dated[at][1] >= found[-1][0]):
+            self._files = [name for name, _ in self._dated[at : at + step]]
+            found = sorted([*found, *self._rows(query, values)], key=lambda row: row[:3], reverse=True)[:limit]
+            at, step = at + step, 2 * step
+        return found
 
     def _rows(self, query: str, values: Sequence[Any], keep: Callable[[int], bool] = lambda _number: True) -> list[Any]:
         """The rows of a query (those whose number, from 1, is to be kept), without files that turn out to be broken."""
@@ -274,7 +292,7 @@ def _plain(value: Any) -> Any:
 
 
 def _line(row: Sequence[Any]) -> bytes:
-    time, arrived, source, host, product, category, service, fields, raw = row
+    time, _, _, arrived, source, host, product, category, service, fields, raw = row
     shown = {
         "time": moment_text(time),
         "arrived": moment_text(arrived),

@@ -7,6 +7,7 @@ a search still reads. It is swept away when nobody searches.
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from beffroi.core.model import LogSource, message
 NAME: Final = "index.json"
 LOCK: Final = ".reading"
 STAGING: Final = ".staging"
+SEARCHING: Final = ".search-"
+"""What the folders of searches begin with; they are gone with their search, unless that was killed."""
 NOWHERE: Final = -1
 """The position of an archive that holds nothing yet."""
 
@@ -130,6 +133,8 @@ def sweep(folder: Path, index: Index) -> int:
                 for empty in (path.parent, path.parent.parent):
                     with suppress(OSError):
                         empty.rmdir()
+        for left in folder.glob(f"{SEARCHING}*"):
+            shutil.rmtree(left, ignore_errors=True)
         return gone
     finally:
         os.close(descriptor)

@@ -1,7 +1,9 @@
 """Searches in the archive and in what the journal holds beyond it. The work is done in a child, the answer streams."""
 
+import os
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,14 +40,14 @@ def search(
     """
     if not folder.is_dir():
         raise StoreError(path=folder, reason=message("there is no archive yet"))
-    with tempfile.TemporaryDirectory(prefix="beffroi-search-") as temporary, _reading(folder):
+    with _reading(folder), _workplace(folder) as temporary:  # what is not locked may be swept
         held = index.load(folder)
         parts = held.parts if sql is not None else tuple(part for part in held.parts if may_hold(part, query))
         condition, values = where(query)
         job: dict[str, Any] = {
             "task": "search",
-            "files": [(part.path, part.size) for part in parts],
-            "tail": _spooled(tail, held.position, query, Path(temporary), everything=sql is not None),
+            "files": [(part.path, part.size, part.latest) for part in parts],
+            "tail": _spooled(tail, held.position, query, folder / temporary, everything=sql is not None),
             "where": condition,
             "values": values,
             "limit": query.limit,
@@ -58,6 +60,18 @@ def search(
             yield from children.run(job, folder, faults)
         except children.Failed as failed:
             raise _told(failed, folder, seconds, sql) from failed
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[str]:
+    """A folder for what does not fit into the memory, as the child may call it. Beside the archive, because /tmp may itself lie
+    in the memory; elsewhere only for those who may not write there."""
+    if os.access(folder, os.W_OK):
+        with tempfile.TemporaryDirectory(prefix=index.SEARCHING, dir=folder) as place:
+            yield Path(place).name
+    else:
+        with tempfile.TemporaryDirectory(prefix="beffroi-search-") as place:
+            yield place
 
 
 def _told(failed: children.Failed, folder: Path, seconds: int, sql: str | None) -> Exception:
@@ -95,10 +109,8 @@ class _reading:  # noqa: N801 - used as a function
         self._held.__exit__(None, None, None)
 
 
-def _spooled(
-    tail: Iterable[Row], position: int, query: Query, temporary: Path, *, everything: bool
-) -> tuple[str, int] | None:
-    """The tail as a file of lines, and the length of the longest; None where it has nothing to look at."""
+def _spooled(tail: Iterable[Row], position: int, query: Query, temporary: Path, *, everything: bool) -> int | None:
+    """The tail as a file of lines: the length of the longest; None where it has nothing to look at."""
     path, longest = temporary / "tail.ndjson", 0
     with path.open("wb") as file:
         for row in tail:
@@ -106,7 +118,7 @@ def _spooled(
                 text = line(row)
                 longest = max(longest, len(text))
                 file.write(text)
-    return (str(path), longest) if longest else None
+    return longest or None
 
 
 def _alone(row: Row) -> Part:
