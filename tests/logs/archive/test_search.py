@@ -155,6 +155,16 @@ def test_sql_gives_rows_of_any_shape(archive: Path) -> None:
     assert found(archive, sql="select min(time) t from events") == [{"t": "2026-11-25T12:00:00Z"}]
 
 
+def test_the_query_of_the_page_works(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "search.md").read_text("utf-8")
+    now = time.time_ns() // 1_000
+    failed = {"EventID": 4625, "TargetUserName": "admin"}
+    archived(tmp_path, [row(1, fields=failed, time=now), row(3, fields=failed, time=now - 2 * DAY), row(5)])
+    sql = page.partition('--sql "select host')[2].partition('"')[0]
+    assert found(tmp_path, sql=f"select host{sql}") == [{"host": "PC-1", "account": "admin", "failures": 1}]
+    assert found(tmp_path, sql="select current_setting('TimeZone') z") == [{"z": "UTC"}]
+
+
 ATTACKS = [
     "select * from read_csv('/etc/passwd')",
     "select * from read_text('/etc/hostname')",

@@ -112,6 +112,7 @@ def _sound(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def search(job: dict[str, Any], out: IO[bytes], tell: Callable[[Fault], None]) -> None:
     """The events that a query's condition lets through, newest first, or what a person's own SQL gives."""
     connection = connect(job["memory"], job["temporary"])
+    connection.execute("SET TimeZone = 'UTC'")  # for whoever compares with now()
     files: list[tuple[str, int]] = []
     for name, size, latest in job["files"]:
         try:
