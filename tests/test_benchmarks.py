@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import correlation, material, own_values, peers
+from benchmarks import archive, correlation, material, own_values, peers
 from benchmarks.measure import Command, Failed, Runs, Usage, in_turn, peak_memory, run, unsteady
 from benchmarks.tables import Table
 from benchmarks.targets import against_targets
@@ -93,6 +94,13 @@ def test_correlations_are_measured() -> None:
 
 
 # --- measuring -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_archive_is_measured() -> None:
+    told = list(archive.measure(2_000))
+    assert len(told) == 9
+    assert all(re.search(r" \d", line) for line in told)
 
 
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:

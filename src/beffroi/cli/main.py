@@ -18,6 +18,7 @@ from beffroi.core.errors import BeffroiError, DefectError, Exit, InputError
 VERBS = {
     "hunt": "Look through recordings for what the rules know.",
     "rules": "List, test, explain and update the rules.",
+    "search": "Look for events in the archive.",
 }
 """Every verb with its line in `beffroi --help`, which thereby imports none of them."""
 
