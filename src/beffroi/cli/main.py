@@ -17,7 +17,9 @@ from beffroi.core.errors import BeffroiError, DefectError, Exit, InputError
 
 VERBS = {
     "hunt": "Look through recordings for what the rules know.",
+    "ledger": "Show who did what, and check that nothing of it was rewritten.",
     "rules": "List, test, explain and update the rules.",
+    "sources": "Show who sends logs; accept, reject, give tokens and certificates.",
 }
 """Every verb with its line in `beffroi --help`, which thereby imports none of them."""
 
