@@ -240,7 +240,11 @@ def test_root_writes_a_certificate_where_only_root_may(owned: Config, tmp_path: 
 
 @needs_root
 def test_another_account_is_told_to_use_sudo(config: Config, owned: Config) -> None:
-    drop = "import os; os.setgroups([]); os.setresgid(12346, 12346, 12346); os.setresuid(12346, 12346, 12346)"
+    drop = (
+        "import os\n"
+        "os.environ['HOME'] = '/nonexistent'\n"
+        "os.setgroups([]); os.setresgid(12346, 12346, 12346); os.setresuid(12346, 12346, 12346)"
+    )
     process = beffroi(owned, "sources", "list", prelude=drop)
     said = process.communicate(timeout=30)[1]
     assert (process.returncode, "try again with sudo" in said) == (40, True), said
