@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -201,14 +202,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 
 @pytest.fixture
-def owned(config: Config, tmp_path: Path) -> Config:
-    """A house whose folder belongs to an account that has no name here."""
-    for folder in [tmp_path, *tmp_path.parents][:-1]:
-        if folder.stat().st_uid == 0 and folder.name != "tmp":
-            folder.chmod(folder.stat().st_mode | 0o055)
-    config.data_dir.mkdir(mode=0o700)
-    os.chown(config.data_dir, 12345, 12345)
-    return config
+def owned(tmp_path: Path) -> Iterator[Config]:
+    """A house whose folder belongs to an account that has no name here, where others than root get as far as its door."""
+    with tempfile.TemporaryDirectory() as outside:
+        Path(outside).chmod(0o755)
+        data = Path(outside) / "data"
+        data.mkdir(mode=0o700)
+        os.chown(data, 12345, 12345)
+        yield Config(data_dir=data, cache_dir=tmp_path / "cache")
 
 
 @needs_root
@@ -239,7 +240,7 @@ def test_root_writes_a_certificate_where_only_root_may(owned: Config, tmp_path: 
 
 
 @needs_root
-def test_another_account_is_told_to_use_sudo(config: Config, owned: Config) -> None:
+def test_another_account_is_told_to_use_sudo(owned: Config) -> None:
     drop = (
         "import os\n"
         "os.environ['HOME'] = '/nonexistent'\n"
@@ -251,8 +252,15 @@ def test_another_account_is_told_to_use_sudo(config: Config, owned: Config) -> N
 
 
 @needs_root
-def test_a_folder_that_its_owner_may_not_write_is_told(owned: Config, tmp_path: Path) -> None:
-    (tmp_path / "data" / "store.db").mkdir(mode=0o500)
+def test_a_folder_that_its_owner_may_not_write_is_told(owned: Config) -> None:
+    (owned.data_dir / "store.db").mkdir(mode=0o500)
     process = beffroi(owned, "sources", "list")
     said = process.communicate(timeout=30)[1]
     assert (process.returncode, "Traceback" in said) == (40, False), said
+
+
+def test_rules_are_switched_and_listed_while_the_service_runs(config: Config) -> None:
+    with service(config):
+        process = beffroi(config, "rules", "switch", "some-rule", "off", "--reason", "paie")
+        assert process.communicate(timeout=30)[0] == "The rule some-rule is off.\n"
+        assert act(config, "rules.off") == ["some-rule"]

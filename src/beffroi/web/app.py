@@ -9,6 +9,7 @@ goes out as its class, its sentence and its values (web/plain.py).
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from beffroi.core.errors import BeffroiError, DefectError, Exit, ForbiddenError, UsageError
 from beffroi.logs.sources import actions as sources
+from beffroi.rules import switches
 from beffroi.store import Store, acts, feed
 from beffroi.store.actions import Action, Actor, Role
 from beffroi.store.feed import Missed
@@ -35,7 +37,7 @@ STREAMS: Final = 32
 HEARTBEAT: Final = 15.0
 """Seconds after which a quiet feed says that it is alive, so that dead followers are noticed."""
 
-ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS)
+ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS, *switches.ACTIONS)
 
 Who = Callable[[Request], Actor | None]
 """Which Actor a request comes from; None where nobody knows."""
@@ -138,7 +140,7 @@ class Offered:
 
 def _wake(loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
     """Tell a follower, from whichever thread wrote."""
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # its loop has just ended: what was written is written all the same
         loop.call_soon_threadsafe(changed.set)
 
 
