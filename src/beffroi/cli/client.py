@@ -54,9 +54,9 @@ def act(config: Config, name: str, arguments: Mapping[str, Any] | None = None, *
 
 def _from_service(data_dir: Path, name: str, body: bytes) -> httpx.Response | None:
     """What the service answers; None where none runs."""
-    if not data_dir.is_dir():
-        return None
     try:
+        if not data_dir.is_dir():
+            return None
         with local.reached(data_dir) as path:
             if not _listens(path):
                 return None

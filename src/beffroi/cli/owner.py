@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from beffroi.core.errors import BeffroiError, DefectError
+from beffroi.core.errors import BeffroiError, DefectError, InputError
 from beffroi.web.plain import error_from_plain, error_to_plain
 
 
@@ -71,6 +71,8 @@ def _tried(act: Callable[[], Any]) -> dict[str, Any]:
         return {"result": act()}
     except BeffroiError as error:
         return error_to_plain(error)
+    except OSError as error:
+        return error_to_plain(InputError(path=error.filename or "?", reason=error.strerror or str(error)))
     except BaseException:  # noqa: BLE001 - the last line of defence of this process
         traceback.print_exc()
         return error_to_plain(DefectError())
