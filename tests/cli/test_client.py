@@ -65,7 +65,8 @@ def actions(config: Config) -> list[str]:
         return [entry.action for entry in ledger.entries(connection)]
 
 
-def test_without_a_service_the_command_does_it_itself(config: Config) -> None:
+def test_without_a_service_the_command_does_it_itself(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
     made = act(config, "sources.token", {"name": "NAS"})
     assert [row["id"] for row in act(config, "sources.list")] == [made["id"]]
     assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
@@ -77,6 +78,27 @@ def test_with_a_service_it_asks_the_service(config: Config) -> None:
         with store.read() as connection:
             assert [entry.details["source"] for entry in ledger.entries(connection)] == [made["id"]]
     assert [row["id"] for row in act(config, "sources.list")] == [made["id"]]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_ledger_names_who_typed_the_command_also_behind_sudo(
+    running: bool, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "odétte")
+    if running:
+        with service(config):
+            act(config, "sources.token", {"name": "NAS"})
+    else:
+        act(config, "sources.token", {"name": "NAS"})
+    expected = "odétte" if os.geteuid() == 0 else local.account()
+    assert [row["actor"] for row in act(config, "ledger.show")] == [expected]
+
+
+@pytest.mark.parametrize("said", ["", "%1b%5b2J", "x" * 65, "%E2%80%AEx"])
+def test_a_name_that_is_none_is_not_taken_for_one(said: str, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beffroi.cli.client.quote", lambda _name: said)
+    act(config, "sources.token", {"name": "NAS"})
+    assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -226,6 +248,7 @@ def test_root_becomes_the_folder_s_owner_before_anything_is_opened(owned: Config
 
 
 @needs_root
+@pytest.mark.slow
 def test_root_writes_a_certificate_where_only_root_may(owned: Config, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = beffroi(owned, "sources", "certificate", "NAS", "--out", str(out), "--json")
@@ -259,6 +282,7 @@ def test_a_folder_that_its_owner_may_not_write_is_told(owned: Config) -> None:
     assert (process.returncode, "Traceback" in said) == (40, False), said
 
 
+@pytest.mark.slow
 def test_rules_are_switched_and_listed_while_the_service_runs(config: Config) -> None:
     with service(config):
         process = beffroi(config, "rules", "switch", "some-rule", "off", "--reason", "paie")

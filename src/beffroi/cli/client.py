@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, TypeVar
+from urllib.parse import quote
 
 import click
 import httpx
@@ -37,22 +38,23 @@ def act(config: Config, name: str, arguments: Mapping[str, Any] | None = None, *
 
     Raises what the action raises, StoreBusyError where another command does not end, StoreError.
     """
+    headers = {"Content-Type": "application/json", local.CALLER: quote(local.caller())}
     become_owner(config.data_dir)
     body = orjson.dumps(arguments or {})
     until = time.monotonic() + wait
     while True:
-        response = _from_service(config.data_dir, name, body)
+        response = _from_service(config.data_dir, name, body, headers)
         if response is not None:
             return _result(response)
         try:
             with Store.open(config.data_dir, wait=min(0.3, wait)) as store:
-                return _result(asyncio.run(_from_ourselves(store, name, body)))
+                return _result(asyncio.run(_from_ourselves(store, name, body, headers)))
         except StoreBusyError:
             if time.monotonic() >= until:
                 raise
 
 
-def _from_service(data_dir: Path, name: str, body: bytes) -> httpx.Response | None:
+def _from_service(data_dir: Path, name: str, body: bytes, headers: dict[str, str]) -> httpx.Response | None:
     """What the service answers; None where none runs."""
     try:
         if not data_dir.is_dir():
@@ -61,7 +63,7 @@ def _from_service(data_dir: Path, name: str, body: bytes) -> httpx.Response | No
             if not _listens(path):
                 return None
             with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url=_BASE, timeout=ANSWER) as client:
-                return client.post(f"/actions/{name}", content=body, headers=_HEADERS)
+                return client.post(f"/actions/{name}", content=body, headers=headers)
     except PermissionError as error:
         raise StoreError(path=data_dir, reason=message("it belongs to another account; try again with sudo")) from error
     except httpx.ConnectError:
@@ -83,15 +85,12 @@ def _listens(path: str) -> bool:
     return True
 
 
-async def _from_ourselves(store: Store, name: str, body: bytes) -> httpx.Response:
+async def _from_ourselves(store: Store, name: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
     from beffroi.web.app import application
 
     transport = httpx.ASGITransport(application(store, local.owner))
     async with httpx.AsyncClient(transport=transport, base_url=_BASE, timeout=ANSWER) as client:
-        return await client.post(f"/actions/{name}", content=body, headers=_HEADERS)
-
-
-_HEADERS: Final = {"Content-Type": "application/json"}
+        return await client.post(f"/actions/{name}", content=body, headers=headers)
 
 
 def _result(response: httpx.Response) -> Any:

@@ -58,7 +58,7 @@ def list_sources(shared: Shared, config: Config) -> None:
 
     table(
         [
-            say("Name"), say("State"), say("Known by"), say("Last event"), say("Events in 24 h"), say("Identifier"),
+            say("Called"), say("State"), say("Known by"), say("Last event"), say("Events in 24 h"), say("Identifier"),
         ],
         [
             [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -16,9 +17,20 @@ from beffroi.store.actions import Actor, Role
 NAME: Final = "beffroi.sock"
 
 
-def owner(_request: Request) -> Actor:
-    """Who acts over the socket, or in a process of their own: the account that owns the data folder."""
-    return Actor(account(), Role.OWNER)
+CALLER: Final = "Beffroi-Caller"
+"""The header in which a command says for whom it acts. Whoever can reach the socket owns the data and could write them, so to
+believe it adds no right; without it every act by sudo would be the service's own account's."""
+
+
+def owner(request: Request) -> Actor:
+    """Who acts over the socket, or in a process of their own: an owner, called as the command says, else as the account."""
+    said = unquote(request.headers.get(CALLER, ""))
+    return Actor(said if 0 < len(said) <= 64 and said.isprintable() else account(), Role.OWNER)
+
+
+def caller() -> str:
+    """For whom a command acts: the account that typed it, also behind sudo. Ask before the rights are given up."""
+    return (os.environ.get("SUDO_USER") if os.geteuid() == 0 else None) or account()
 
 
 def account() -> str:
