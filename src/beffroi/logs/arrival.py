@@ -17,7 +17,7 @@ from beffroi.core.model import Assurance
 
 
 class Form(StrEnum):
-    """How a message is to be read, as far as its receiver knows. `logs.formats.normal` reads each."""
+    """How a message is to be read, as far as its receiver knows. `logs.formats.understood` reads each."""
 
     SYSLOG = "syslog"
     """One syslog message (RFC 3164, RFC 5424, or what appliances take for it), without its framing."""
@@ -35,8 +35,6 @@ class Form(StrEnum):
     """One Windows event as evtx-dump's JSON, or as event XML."""
     M365 = "m365"
     """One record of Microsoft 365's unified audit log, as JSON."""
-    SELFTEST = "selftest"
-    """Beffroi's own daily sign of life, which must come out at the other end."""
 
 
 class Proof(NamedTuple):

@@ -1,6 +1,6 @@
 """One message as it arrived → named fields in Sigma's taxonomy, its log source, its time: pure, whatever sent it.
 
-`normalise` is the one door; behind it stands a reader for each form (`logs.arrival.Form`).
+`understood.normalise` is the one door; behind it stands a reader for each form (`logs.arrival.Form`).
 """
 
 from datetime import datetime, tzinfo

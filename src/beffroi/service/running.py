@@ -1,0 +1,398 @@
+"""The service: what is started, in which order, and how it stops.
+
+The order up: the store and its lock, the journal, the senders that are known, the process that understands, the receivers, the
+socket for commands; then systemd is told. The order down is the other way round: nothing more is received, what was received is on disk,
+and what is on disk is understood at the next start.
+"""
+
+import asyncio
+import logging
+import secrets
+import signal
+import ssl
+import tempfile
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from beffroi.core.config import Config
+from beffroi.core.errors import StoreError
+from beffroi.core.model import Message, message
+from beffroi.logs.arrival import Busy
+from beffroi.logs.journal import Journal
+from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records
+from beffroi.rules.repository import PACK
+from beffroi.service import chores, systemd
+from beffroi.service.child import Understanding
+from beffroi.service.receivers import Receiving, receivers
+from beffroi.store import Store, feed, findings, settings, tables
+from beffroi.store.house import House
+from beffroi.watching import networks, recorder, selftest
+from beffroi.watching.frames import Begin
+from beffroi.watching.keeper import OWN, Keeper
+from beffroi.watching.neighbours import ARP, Neighbours, in_table
+from beffroi.watching.understanding import Seen, Understood
+
+log = logging.getLogger("beffroi.service")
+
+MINUTE: Final = 60.0
+DAY: Final = 24 * 3_600.0
+FIRST_TEST: Final = 20.0
+"""Seconds after the start before the first sign of life is sent through the receivers."""
+COMES_OUT: Final = 60.0
+"""Seconds within which it must have come out."""
+RATE: Final = 60
+"""Seconds over which the rate of events is told."""
+NEIGHBOURLY: Final = 7 * DAY
+"""Seconds for which a machine counts as being on the network."""
+
+
+class Service:
+    """One house's service. Make it with `opened`, run it once."""
+
+    def __init__(self, config: Config, store: Store, held: ExitStack) -> None:
+        self.config = config
+        self.store = store
+        self.started = time.time()
+        self.house = House.open(store)
+        with store.read() as connection:
+            after, _, _ = recorder.begin_at(connection)
+            registry = Registry.load(connection)
+        self.journal = held.enter_context(
+            Journal.open(config.data_dir / "journal", at_least=after, tell=lambda fault: log.warning("%s", fault.what))
+        )
+        self.waiting = WaitingRoom.open(config.data_dir)
+        self._own = self.house.authorities.device(OWN, datetime.now(UTC))
+        self.keeper = Keeper(
+            self.journal,
+            registry,
+            self.waiting,
+            self._networks(),
+            self._meet,
+            own_certificate=_der(self._own.chain),
+        )
+        self.understanding = Understanding(store, self._begin, tell=self._understood)
+        self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
+        self.neighbours = Neighbours()
+        self.ready = asyncio.Event()
+        """The receivers listen and the rules are loaded."""
+        self._seen: deque[tuple[float, dict[str, Seen]]] = deque()
+        self._rates: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE + 1)
+        self._tokens: dict[str, str] = {}
+        """Signs of life that are on their way: token → receiver."""
+        self._came_out = asyncio.Event()
+
+    # --- what others ask ----------------------------------------------------------------------------------------------------
+
+    @property
+    def events_per_second(self) -> float:
+        """Events taken in, over the last minute."""
+        (then, before), now = self._rates[0], time.monotonic()
+        return (self.keeper.events - before) / max(now - then, 1.0)
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes of the journal that are on disk and not yet understood."""
+        return max(0, self.journal.durable - self.understanding.position)
+
+    # --- life ---------------------------------------------------------------------------------------------------------------
+
+    async def run(self, serve: Iterable[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:
+        """Until `stop` is set. `serve` are further servers (the socket for commands)."""
+        off = await asyncio.to_thread(chores.was_off, self.store, datetime.now(UTC))
+        if off is not None:
+            log.warning("%s", off)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(work, name=name)
+                for name, work in (
+                    ("understand", self.understanding.run()),
+                    ("tell how far the journal is", self._follow_journal()),
+                    ("follow the store", self._follow_store()),
+                    ("look after the house", self._each_minute()),
+                    ("show signs of life", self._selftests()),
+                    ("measure", self._measure()),
+                    ("feed the watchdog", self._watchdog()),
+                )
+            ]
+            tasks += [group.create_task(each.run(), name=f"receive {each.name}") for each in self.receiving]
+            tasks += [group.create_task(_run(work), name="serve commands") for work in serve]
+            announcing = group.create_task(self._announce(), name="announce")
+            await stop.wait()
+            systemd.notify("STOPPING=1")
+            log.info("stopping")
+            for task in (*tasks, announcing):
+                task.cancel()
+
+    async def _announce(self) -> None:
+        for each in self.receiving:
+            await each.tried.wait()
+        await self.understanding.began.wait()
+        self.ready.set()
+        systemd.notify("READY=1")
+        log.info("ready: %s receivers", sum(each.bound is not None for each in self.receiving))
+
+    async def _follow_journal(self) -> None:
+        position = -1
+        while True:
+            position = await self.journal.advanced(position)
+            self.understanding.durable(position)
+
+    # --- sources and rules --------------------------------------------------------------------------------------------------
+
+    async def _follow_store(self) -> None:
+        """Take in what people decide: sources, rules, settings."""
+        loop = asyncio.get_running_loop()
+        stirred = asyncio.Event()
+        with self.store.listen(lambda: loop.call_soon_threadsafe(stirred.set)):
+            since = await asyncio.to_thread(self._newest)
+            while True:
+                await stirred.wait()
+                stirred.clear()
+                since, changed = await asyncio.to_thread(self._changes, since)
+                if "sources" in changed:
+                    await self._sources_changed()
+                if changed & {"rules", "rule_switches"}:
+                    self.understanding.rules_changed()
+
+    def _newest(self) -> int:
+        with self.store.read() as connection:
+            return feed.newest(connection)
+
+    def _changes(self, since: int) -> tuple[int, set[str]]:
+        with self.store.read() as connection:
+            try:
+                told = feed.follow(connection, since)
+            except feed.Missed as missed:
+                return missed.seq, {"sources", "rules"}
+        return (told[-1].seq if told else since), {each.table for each in told}
+
+    async def _sources_changed(self) -> None:
+        """Who is known now; what was held aside of somebody goes into the journal, or away."""
+        self.keeper.registry = registry = await asyncio.to_thread(self._registry)
+        known = {source.id: source for source in registry.sources}
+        for source_id in self.waiting.held():
+            source = known.get(source_id)
+            if source is None or source.state == "rejected":
+                await asyncio.to_thread(self.waiting.discard, source_id)
+            elif source.state != "new":
+                await self._release(source_id)
+
+    async def _release(self, source_id: str) -> None:
+        try:
+            for arrival in self.waiting.release(source_id):
+                await self.keeper.keep_released(arrival)
+        except Busy:  # it stays where it is until there is room; each minute it is tried again
+            return
+        await asyncio.to_thread(self.waiting.discard, source_id)
+
+    def _registry(self) -> Registry:
+        with self.store.read() as connection:
+            return Registry.load(connection)
+
+    def _meet(self, stranger: Unknown) -> str:
+        with self.store.write() as change:
+            return records.meet(change, stranger, now=datetime.now(UTC))
+
+    def _begin(self) -> Begin:
+        folders = [PACK, self.config.rules_dir] if self.config.rules_dir.is_dir() else [PACK]
+        with self.store.read() as connection:
+            off = connection.scalars(
+                select(tables.rule_switches.c.rule_id).where(tables.rule_switches.c.enabled == 0)
+            ).all()
+        return Begin(
+            journal=str(self.config.data_dir / "journal"),
+            rules=[str(folder) for folder in folders],
+            cache=str(self.config.cache_dir),
+            zone=self.config.time_zone,
+            placeholders={},
+            off=list(off),
+        )
+
+    def _networks(self) -> Sequence[networks.Network]:
+        stated = self.config.networks
+        return networks.attached() if stated is None else networks.stated(stated)
+
+    # --- what is understood -------------------------------------------------------------------------------------------------
+
+    def _understood(self, results: list[Understood]) -> None:
+        now = time.monotonic()
+        for result in results:
+            self._seen.append((now, result.seen))
+            self.neighbours.noted(result.neighbours, now)
+            for receiver, token in result.selftests:
+                if self._tokens.get(token) == receiver:
+                    del self._tokens[token]
+                    self._came_out.set()
+        while self._seen and now - self._seen[0][0] > 3_600:
+            self._seen.popleft()
+
+    def _shown(self) -> dict[str, Seen]:
+        """What each source showed in the last hour."""
+        shown: dict[str, Seen] = {}
+        for _, batch in self._seen:
+            for source, seen in batch.items():
+                so_far = shown.setdefault(source, Seen())
+                so_far.events += seen.events
+                so_far.hosts |= seen.hosts
+                if seen.offset is not None and (so_far.offset is None or abs(seen.offset) < abs(so_far.offset)):
+                    so_far.offset = seen.offset
+        return shown
+
+    # --- chores -------------------------------------------------------------------------------------------------------------
+
+    async def _each_minute(self) -> None:
+        while True:
+            now = datetime.now(UTC)
+            try:
+                await self._look_around(now)
+            except StoreError as error:
+                log.error("the store cannot be written: %s", error)  # noqa: TRY400 - it says all there is to say
+            await asyncio.sleep(MINUTE)
+
+    async def _look_around(self, now: datetime) -> None:
+        self.keeper.networks = self._networks()
+        shown = self._shown()
+        await asyncio.to_thread(chores.keep_alive, self.store, now)
+        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown)
+        await asyncio.to_thread(self._tell_troubles, now)
+        await self._look_at_neighbours(now, shown)
+        await asyncio.to_thread(self._let_go, now)
+        if await asyncio.to_thread(self.house.authorities.renew_if_due, now):
+            log.info("the server's certificate was renewed")
+        if self.waiting.held():
+            await self._sources_changed()
+
+    def _tell_troubles(self, now: datetime) -> None:
+        """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
+        troubles = {each.name: each.trouble for each in self.receiving if each.trouble is not None}
+        own: dict[str, Message] = {}
+        if self.keeper.full or self.journal.trouble is not None:
+            own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
+        if self.understanding.trouble is not None:
+            own["understanding"] = self.understanding.trouble
+        if self.understanding.faults:
+            own["journal"] = message(
+                "a part of the journal could not be read: {what}", what=self.understanding.faults[0].told
+            )
+        with self.store.write() as change:
+            for kind, said, severity in (("receiver.deaf", troubles, "medium"), ("house.trouble", own, "high")):
+                for subject, sentence in said.items():
+                    findings.raise_(change, kind, subject, severity, sentence, now=now)
+                findings.close_others(change, kind, said, now=now)
+
+    async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen]) -> None:
+        with suppress(OSError, ValueError):
+            self.neighbours.noted(in_table(await asyncio.to_thread(ARP.read_text, "ascii")), time.monotonic())
+        with self.store.read() as connection:
+            addresses = set(
+                connection.scalars(select(tables.sources.c.proof).where(tables.sources.c.proof_kind == "address"))
+            )
+        hosts = {host for seen in shown.values() for host in seen.hosts}
+        unheard = self.neighbours.unheard(addresses, hosts, time.monotonic() - NEIGHBOURLY)
+        await asyncio.to_thread(chores.tell_strangers, self.store, unheard, now)
+
+    def _let_go(self, now: datetime) -> None:
+        """Forget what its days are over of: matches, hours, strangers, the feed, the journal that was understood."""
+        with self.store.read() as connection:
+            days = settings.get(connection, "archive.days")
+            waiting_days = settings.get(connection, "sources.waiting_days")
+            keep_from = self._keep_journal_from(connection)
+        recorder.forget(self.store, now - timedelta(days=days))
+        with self.store.write() as change:
+            gone = records.forget_strangers(change, now, waiting_days)
+            feed.prune(change)
+        for source_id in gone:
+            self.waiting.discard(source_id)
+        self.waiting.expire(int((now - timedelta(days=waiting_days)).timestamp() * 1_000_000))
+        self.journal.trim(keep_from)
+
+    def _keep_journal_from(self, connection: object) -> int:
+        """The position before which nobody needs the journal any more."""
+        _, state, state_after = recorder.begin_at(connection)  # type: ignore[arg-type]
+        return state_after if state else self.understanding.position
+
+    async def _selftests(self) -> None:
+        await self.ready.wait()
+        await asyncio.sleep(FIRST_TEST)
+        while True:
+            await self.selftest()
+            await asyncio.sleep(DAY)
+
+    async def selftest(self) -> dict[str, str]:
+        """A sign of life through every receiver that listens; those that failed, with the reason ("" where it never came out)."""
+        context = self.house.authorities.client_context()
+        await asyncio.to_thread(_load_chain, context, self._own.key + self._own.chain, self.config.data_dir)
+        listening = [each for each in self.receiving if each.bound is not None]
+        failed: dict[str, str] = {}
+        tokens: dict[str, str] = {}
+        for each in listening:
+            assert each.bound is not None
+            token = secrets.token_hex(16)
+            self._tokens[token] = tokens[token] = each.name
+            host = each.bound.address if each.bound.address not in ("", "0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared, not bound
+            target = selftest.Target(each.name, host, each.bound.port, context if each.tls else None)
+            try:
+                await selftest.send(target, token)
+            except (OSError, TimeoutError) as error:
+                failed[each.name] = str(error) or type(error).__name__
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMES_OUT):
+                while not self._tokens.keys().isdisjoint(tokens):
+                    self._came_out.clear()
+                    await self._came_out.wait()
+        for token, name in tokens.items():
+            if self._tokens.pop(token, None) is not None:
+                failed.setdefault(name, "")
+        await asyncio.to_thread(
+            chores.tell_selftest, self.store, [each.name for each in listening], failed, datetime.now(UTC)
+        )
+        return failed
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._rates.append((time.monotonic(), self.keeper.events))
+
+    async def _watchdog(self) -> None:
+        """Say that the loop turns: a service that hangs is started again."""
+        pause = systemd.watchdog()
+        while pause is not None:
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(pause)
+
+
+async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[], Awaitable[None]]]]) -> None:
+    """Run the service until SIGTERM or Ctrl-C. Raises StoreError where the data folder cannot be used."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with ExitStack() as held:
+        store = held.enter_context(await asyncio.to_thread(Store.open, config.data_dir))
+        service = Service(config, store, held)
+        await service.run(servers(service), stop)
+
+
+async def _run(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+def _der(chain: bytes) -> bytes:
+    """The first certificate of a PEM chain."""
+    end = b"-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert((chain.partition(end)[0] + end).decode())
+
+
+def _load_chain(context: ssl.SSLContext, pem: bytes, folder: Path) -> None:
+    """Give a context a key and its chain; OpenSSL reads them from a file only, which nobody else can open and which goes at once."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(pem)
+        file.flush()
+        context.load_cert_chain(file.name)

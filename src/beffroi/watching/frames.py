@@ -1,0 +1,77 @@
+"""What the service and the process that understands say to each other: length-prefixed MessagePack over a pair of sockets.
+
+Both ends are this very program, so a frame that does not decode is a defect, not bad input.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+
+from beffroi.watching.understanding import Understood
+
+LENGTH: Final = struct.Struct("<I")
+LIMIT: Final = 256 << 20  # bytes of a frame; a batch of the journal is far smaller
+
+
+class Begin(msgspec.Struct, tag=True):
+    """How to begin: the first frame, and again when the rules have changed. `after` and `state` are of the first only."""
+
+    journal: str
+    rules: list[str]
+    cache: str | None
+    zone: str
+    placeholders: dict[str, list[str]]
+    off: list[str]
+    """Ids of rules that somebody switched off."""
+    after: int = 0
+    """The position in the journal up to which everything was stored."""
+    state: bytes = b""
+    state_after: int = 0
+    """The position at which the correlations' state was taken: from there on everything is understood again."""
+
+
+class Durable(msgspec.Struct, tag=True):
+    """Up to this position the journal is on disk and may be read."""
+
+    position: int
+
+
+class Ready(msgspec.Struct, tag=True):
+    """The rules are loaded. `refused` are faults as plain data."""
+
+    rules: int
+    correlations: int
+    refused: list[list[object]]
+    fresh: bool
+    """The state that was given could not be used: correlations begin anew."""
+
+
+class State(msgspec.Struct, tag=True):
+    """What the correlations remember, as of a position."""
+
+    position: int
+    state: bytes
+
+
+class Result(msgspec.Struct, tag=True):
+    """What some arrivals meant; `faults` are what of the journal could not be read."""
+
+    understood: Understood
+    faults: list[list[object]]
+    cpu: float
+    """Seconds of this process so far."""
+
+
+Down = Begin | Durable
+Up = Ready | Result | State
+
+_ENCODER = msgspec.msgpack.Encoder()
+DOWN = msgspec.msgpack.Decoder(Down)
+UP = msgspec.msgpack.Decoder(Up)
+
+
+def framed(frame: Down | Up) -> bytes:
+    """A frame with its length in front."""
+    body = _ENCODER.encode(frame)
+    return LENGTH.pack(len(body)) + body

@@ -1,0 +1,196 @@
+"""Who keeps what is received (`logs.arrival.Intake`): senders are let in or held aside, batches go to the journal.
+
+Fairness: each sender may have so many bytes under way, and all together so many. Beyond, a TCP sender's window closes and an
+HTTP sender is told to come again; the others go on.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from beffroi.core.model import Assurance
+from beffroi.logs.arrival import Admission, Arrival, Batch, Busy, Proof, Refused
+from beffroi.logs.journal import Journal
+from beffroi.logs.sources import Known, Registry, Unknown, WaitingRoom
+from beffroi.watching.networks import Network, is_loopback, lets_in
+
+SHARE: Final = 8 << 20
+"""Bytes that one sender may have under way."""
+ALL: Final = 48 << 20
+"""Bytes that all senders together may have under way."""
+SOON: Final = 2.0
+"""Seconds after which a sender may try again when too much is under way."""
+OWN: Final = "beffroi"
+"""The receiver and the name under which this machine itself is a source."""
+
+
+class Guest:
+    """A sender that was let in (`logs.arrival.Admission`). Who it is is looked up anew when the sources have changed."""
+
+    __slots__ = ("generation", "who")
+
+    def __init__(self, who: Known | Unknown, generation: int) -> None:
+        self.who = who
+        self.generation = generation
+
+    @property
+    def held(self) -> bool:
+        return self.who.held
+
+    @property
+    def assurance(self) -> Assurance:
+        return self.who.assurance
+
+
+Meet = Callable[[Unknown], str]
+"""Brings a stranger into the store; its id. Raises Refused. Called in a thread."""
+
+
+class Keeper:
+    """The intake. It belongs to one event loop."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        waiting: WaitingRoom,
+        networks: Sequence[Network],
+        meet: Meet,
+        *,
+        own_certificate: bytes | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        self._journal = journal
+        self._waiting = waiting
+        self._meet = meet
+        self._own_certificate = own_certificate
+        self._clock = clock
+        self.networks = networks
+        """From where is received."""
+        self._registry = registry
+        self._generation = 0
+        self._meeting = asyncio.Lock()
+        self._under_way: Counter[str] = Counter()
+        self._total = 0
+        self._room = asyncio.Condition()
+        self.events = 0
+        """Events taken since the start."""
+        self.turned_away: Counter[str] = Counter()
+        """How often somebody was refused, by reason."""
+        self.full = False
+        """The disk is nearly full: nothing is acknowledged."""
+
+    @property
+    def registry(self) -> Registry:
+        """Who is known."""
+        return self._registry
+
+    @registry.setter
+    def registry(self, registry: Registry) -> None:
+        """Sources have changed; who is connected is looked up anew."""
+        self._registry = registry
+        self._generation += 1
+
+    @property
+    def under_way(self) -> int:
+        """Bytes received and not yet on disk."""
+        return self._total
+
+    def admit(self, proof: Proof) -> Admission:
+        """Let a sender in. Raises Refused."""
+        if proof.peer and not lets_in(self.networks, proof.peer):
+            self.turned_away["network"] += 1
+            raise Refused
+        if self._is_own(proof):
+            proof = Proof(OWN, "", name=OWN)
+        try:
+            return Guest(self._registry.admit(proof), self._generation)
+        except Refused as refused:
+            self.turned_away["rejected" if refused.known else "unknown"] += 1
+            raise
+
+    def _is_own(self, proof: Proof) -> bool:
+        """Whether it is this machine itself: its sign of life, or its other programs, by an address that cannot come from outside."""
+        if proof.certificate is not None:
+            return proof.certificate == self._own_certificate
+        return proof.token is None and not proof.encrypted and is_loopback(proof.peer)
+
+    async def take(self, admission: Admission, batch: Batch, *, wait: bool = True) -> None:
+        """Keep a batch; it is on disk when this returns. Raises Busy and Refused."""
+        guest = admission
+        assert isinstance(guest, Guest)
+        if guest.generation != self._generation:
+            guest.who, guest.generation = self._registry.again(guest.who), self._generation
+        if not batch.messages:
+            return
+        if isinstance(guest.who, Unknown) and guest.who.source_id is None:
+            await self._met(guest)
+        source = guest.who.source.id if isinstance(guest.who, Known) else guest.who.source_id
+        assert source is not None
+        size = sum(map(len, batch.messages))
+        await self._make_room(source, size, wait=wait)
+        try:
+            who = guest.who
+            arrival = Arrival(self._clock(), source, who.receiver, who.peer, batch.form, batch.messages, batch.ids,
+                              batch.stated, batch.historic)  # fmt: skip
+            if who.held:
+                await self._hold(arrival)
+            else:
+                await self._keep(arrival)
+        finally:
+            await self._give_room(source, size)
+        self.events += len(batch.messages)
+
+    async def keep_released(self, arrival: Arrival) -> None:
+        """Keep what was held aside, now that a person accepted its sender. Raises Busy."""
+        await self._keep(arrival)
+
+    async def _met(self, guest: Guest) -> None:
+        """Bring a stranger into the store, once, however many of its connections send at the same time."""
+        async with self._meeting:
+            who = guest.who
+            assert isinstance(who, Unknown)
+            known = self._registry.again(who)
+            if isinstance(known, Unknown) and known.source_id is None:
+                known = known._replace(source_id=await asyncio.to_thread(self._meet, known))
+            guest.who = known
+
+    async def _keep(self, arrival: Arrival) -> None:
+        try:
+            await self._journal.append(arrival)
+        except Busy as busy:
+            self.full = busy.full
+            raise
+        self.full = False
+
+    async def _hold(self, arrival: Arrival) -> None:
+        """Aside, until a person decides; a room that is full stays as it is."""
+        try:
+            await asyncio.to_thread(self._waiting.hold, arrival.source, arrival)
+        except Busy:
+            self.turned_away["room full"] += 1
+            raise
+
+    async def _make_room(self, source: str, size: int, *, wait: bool) -> None:
+        # One batch may always be under way: else one that is larger than its share would wait for ever.
+        def crowded() -> bool:
+            mine = self._under_way[source]
+            return bool((mine and mine + size > SHARE) or (self._total and self._total + size > ALL))
+
+        if crowded():
+            if not wait:
+                raise Busy(SOON)
+            async with self._room:
+                await self._room.wait_for(lambda: not crowded())
+        self._under_way[source] += size
+        self._total += size
+
+    async def _give_room(self, source: str, size: int) -> None:
+        self._total -= size
+        self._under_way[source] -= size
+        if self._under_way[source] <= 0:
+            del self._under_way[source]
+        async with self._room:
+            self._room.notify_all()

@@ -1,0 +1,186 @@
+"""The process that understands: it reads the journal, and tells the service what it found. `python -m beffroi.watching.process FD`.
+
+It writes nothing anywhere. When it dies the service starts another one from the last checkpoint, so a defect in a reader or a
+rule engine stops neither receiving nor the bell for long.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from beffroi.core.model import Fault, message
+from beffroi.logs.arrival import Arrival
+from beffroi.logs.journal import JournalReader, Trimmed
+from beffroi.rules.repository import RuleSet, load
+from beffroi.watching.frames import DOWN, LENGTH, Begin, Down, Durable, Ready, Result, State, Up, framed
+from beffroi.watching.understanding import Understander, Understood
+
+TURN = 1 << 20  # bytes of the journal that are understood at a time
+SETTLE = 60.0  # seconds between two looks at what correlations put off
+SNAPSHOT = 30.0  # seconds between two states, when something came
+FAULTS = 100  # of the journal that are told at a time
+MANY = 50_000  # events after which a state is taken sooner: what must be understood again after a crash is bounded
+
+
+class Process:
+    """The loop. `channel` is this end of the pair of sockets."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._heard = b""
+        self._durable = 0
+        self._position = 0
+        self._reader: JournalReader | None = None
+        self._understander: Understander | None = None
+        self._settled = self._snapshot = time.monotonic()
+        self._since_snapshot = 0
+        self._faults: list[Fault] = []
+
+    def run(self) -> None:
+        """Until the service closes its end."""
+        for frame in self._frames():
+            if isinstance(frame, Begin):
+                self._begin(frame)
+            elif isinstance(frame, Durable):
+                self._durable = max(self._durable, frame.position)
+            elif frame is None:
+                self._rest()
+            self._turn()
+
+    def _begin(self, begin: Begin) -> None:
+        gc.enable()
+        ruleset = load(
+            [Path(path) for path in begin.rules],
+            placeholders=begin.placeholders,
+            cache_folder=Path(begin.cache) if begin.cache else None,
+        )
+        off = set(begin.off)
+        ruleset = RuleSet(
+            tuple(rule for rule in ruleset.rules if rule.id not in off),
+            tuple(each for each in ruleset.correlations if each.id not in off),
+            ruleset.refused,
+            ruleset.fingerprint,
+        )
+        before = self._understander
+        self._understander = Understander(ruleset, ZoneInfo(begin.zone))
+        if before is not None:  # the rules changed between two batches; what correlations remember is kept
+            fresh = not self._understander.restore(before.state())
+        else:
+            self._reader = JournalReader(Path(begin.journal), tell=self._faults.append)
+            fresh = bool(begin.state) and not self._understander.restore(begin.state)
+            # Without the state what lies before the checkpoint would only be half understood; it was stored already.
+            self._position = begin.state_after if begin.state and not fresh else begin.after
+            self._durable = max(self._durable, self._position)
+        del before
+        self._tell(
+            Ready(len(ruleset.rules), len(ruleset.correlations), [fault.to_plain() for fault in ruleset.refused], fresh)
+        )
+        # The rules live as long as this process: the collector need not walk them over and over.
+        gc.collect()
+        gc.freeze()
+
+    def _turn(self) -> None:
+        """Understand what is there, one turn, so that the service is heard in between."""
+        if self._understander is None or self._reader is None or self._position >= self._durable:
+            return
+        arrivals = self._read()
+        if arrivals:
+            understood = self._understander.understand(arrivals)
+            self._since_snapshot += understood.events
+        else:
+            understood = Understood(self._position)
+        self._position = understood.position
+        if arrivals or self._faults:
+            self._send(understood)
+        if self._since_snapshot >= MANY:
+            self._take_snapshot()
+
+    def _read(self) -> list[tuple[int, Arrival]]:
+        assert self._reader is not None
+        try:
+            arrivals = self._reader.read(self._position, TURN, until=self._durable)
+        except Trimmed as trimmed:
+            # Only when somebody removed files: what is left is read, and the gap is told.
+            lost = message("what lay here was removed before it was understood")
+            self._faults.append(Fault(str(self._reader.folder), message("position {at}", at=self._position), lost))
+            self._position = trimmed.oldest
+            return []
+        if not arrivals:
+            self._position = self._durable
+        return arrivals
+
+    def _rest(self) -> None:
+        """Nothing was said for a while."""
+        now = time.monotonic()
+        if self._understander is None:
+            return
+        if now - self._settled >= SETTLE:
+            self._settled = now
+            understood = self._understander.settle(self._position, time.time_ns() // 1000)
+            if understood.found or understood.withdrawn:
+                self._send(understood)
+        if self._since_snapshot and now - self._snapshot >= SNAPSHOT:
+            self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        assert self._understander is not None
+        self._snapshot = time.monotonic()
+        self._since_snapshot = 0
+        self._tell(State(self._position, self._understander.state()))
+
+    def _send(self, understood: Understood) -> None:
+        faults = [fault.to_plain() for fault in self._faults[:FAULTS]]
+        self._faults.clear()
+        self._tell(Result(understood, faults, time.process_time()))
+
+    def _tell(self, frame: Up) -> None:
+        self._channel.sendall(framed(frame))
+
+    def _frames(self) -> Iterator[Down | None]:
+        """What the service says; None when it is time to look around."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        while True:
+            busy = self._understander is not None and self._position < self._durable
+            if not poll.poll(0 if busy else 5_000):
+                yield None
+                continue
+            block = self._channel.recv(1 << 20)
+            if not block:
+                return
+            self._heard += block
+            while len(self._heard) >= LENGTH.size:
+                [length] = LENGTH.unpack_from(self._heard)
+                if len(self._heard) < LENGTH.size + length:
+                    break
+                body = self._heard[LENGTH.size : LENGTH.size + length]
+                self._heard = self._heard[LENGTH.size + length :]
+                yield DOWN.decode(body)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until the service goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's business; it closes our channel
+    os.nice(5)  # receiving goes before understanding
+    channel = socket.socket(fileno=int(arguments[0]))
+    try:
+        Process(channel).run()
+    except (BrokenPipeError, ConnectionResetError):  # the service is gone; everything is in the journal
+        return 0
+    except msgspec.DecodeError as error:
+        print(f"beffroi: a frame could not be read: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

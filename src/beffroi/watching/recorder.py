@@ -1,0 +1,151 @@
+"""What was understood → the store: matches, what each source showed and the checkpoint, in one transaction.
+
+A batch of the journal that is understood again after a crash records nothing twice: the tables know each match by its event's
+identity, or by its place in the journal.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert  # PostgreSQL's says the same in the same words
+
+from beffroi.core.model import LogSource
+from beffroi.detect.values import iso_of
+from beffroi.store import Store, feed, tables
+from beffroi.watching.frames import State
+from beffroi.watching.understanding import Found, Seen, Understood
+
+CHECKPOINT: Final = "understanding"
+"""The name of the checkpoint, and of the correlations' state."""
+
+HOUR: Final = 3_600_000_000  # microseconds
+
+
+def begin_at(connection: Connection) -> tuple[int, bytes, int]:
+    """(the position up to which everything is stored, the correlations' state, the position of the state)."""
+    after = connection.scalar(select(tables.checkpoints.c.position).where(tables.checkpoints.c.name == CHECKPOINT)) or 0
+    blob = connection.scalar(select(tables.states.c.blob).where(tables.states.c.name == CHECKPOINT))
+    if blob is None:
+        return after, b"", 0
+    position, _, state = blob.partition(b"\n")
+    return after, state, int(position)
+
+
+def record(store: Store, results: Sequence[Understood], arrived: int) -> int:
+    """Keep what some batches meant, all of it or nothing; how many matches were new. `arrived` is now, in microseconds since
+    1970."""
+    with store.write() as change:
+        known = set(change.scalars(select(tables.sources.c.id)))
+        new = _matches(change, [found for result in results for found in result.found], arrived)
+        for result in results:
+            for withdrawn in result.withdrawn:
+                gone = delete(tables.matches).where(tables.matches.c.identity == withdrawn.identity)
+                for number in change.scalars(gone.returning(tables.matches.c.id)):
+                    feed.tell(change, "matches", number)
+            for source, seen in result.seen.items():
+                if source in known:
+                    _seen(change, source, seen, arrived)
+        if results:
+            _checkpoint(change, max(result.position for result in results), arrived)
+        return new
+
+
+def keep_state(store: Store, state: State, arrived: int) -> None:
+    """Keep what the correlations remember."""
+    blob = b"%d\n" % state.position + state.state
+    row = {"name": CHECKPOINT, "blob": blob, "updated": iso_of(arrived)}
+    with store.write() as change:
+        change.execute(insert(tables.states).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def forget(store: Store, before: datetime) -> int:
+    """Let go of matches that were noted before a moment, and of the counts of their hours; how many matches."""
+    with store.write() as change:
+        hour = int(before.timestamp() // 3_600)
+        change.execute(delete(tables.source_hours).where(tables.source_hours.c.hour < hour))
+        moment = before.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return change.execute(delete(tables.matches).where(tables.matches.c.noted < moment)).rowcount
+
+
+def _matches(change: Connection, found: Iterable[Found], noted: int) -> int:
+    rows = [_row(each, iso_of(noted)) for each in found]
+    new = 0
+    single = [row for row in rows if row["place"] >= 0]
+    if single:
+        before = change.scalar(select(func.coalesce(func.max(tables.matches.c.id), 0))) or 0
+        change.execute(insert(tables.matches).on_conflict_do_nothing(), single)
+        # Recordings ring nobody: nobody who follows the feed need look at them.
+        fresh = change.execute(
+            select(tables.matches.c.id, tables.matches.c.historic).where(tables.matches.c.id > before)
+        ).all()
+        new += len(fresh)
+        for told in fresh:
+            if not told.historic:
+                feed.tell(change, "matches", told.id)
+    for row in rows:
+        if row["place"] < 0:  # a firing that is told again has other events behind it
+            number = change.execute(
+                insert(tables.matches)
+                .values(row)
+                .on_conflict_do_update(
+                    index_elements=["identity", "rule_id", "grouping"],
+                    index_where=tables.matches.c.identity.is_not(None),
+                    set_={"events": row["events"], "noted": row["noted"]},
+                )
+                .returning(tables.matches.c.id)
+            ).scalar_one()
+            new += 1
+            feed.tell(change, "matches", number)
+    return new
+
+
+def _row(found: Found, noted: str) -> dict[str, Any]:
+    return {
+        "position": found.position,
+        "place": found.place,
+        "identity": found.identity,
+        "rule_id": found.rule,
+        "grouping": "",
+        "title": found.title,
+        "level": found.level,
+        "time": iso_of(found.time),
+        "noted": noted,
+        "host": found.host,
+        "source_id": found.source,
+        "logsource": str(LogSource(*found.logsource)),
+        "fields": orjson.dumps(found.fields).decode(),
+        "events": None if found.events is None else orjson.dumps(found.events).decode(),
+        "historic": int(found.historic),
+    }
+
+
+def _seen(change: Connection, source: str, seen: Seen, arrived: int) -> None:
+    hours = insert(tables.source_hours).values(
+        source_id=source, hour=arrived // HOUR, events=seen.events, unread=seen.unread
+    )
+    change.execute(
+        hours.on_conflict_do_update(
+            index_elements=["source_id", "hour"],
+            set_={
+                "events": tables.source_hours.c.events + hours.excluded.events,
+                "unread": tables.source_hours.c.unread + hours.excluded.unread,
+            },
+        )
+    )
+    change.execute(
+        update(tables.sources)
+        .where(tables.sources.c.id == source)
+        .values(last_event=iso_of(seen.newest) if seen.newest else None, last_arrival=iso_of(arrived))
+    )
+
+
+def _checkpoint(change: Connection, position: int, arrived: int) -> None:
+    row = {"name": CHECKPOINT, "position": position, "updated": iso_of(arrived)}
+    change.execute(
+        insert(tables.checkpoints)
+        .values(row)
+        .on_conflict_do_update(index_elements=["name"], set_={"position": position, "updated": row["updated"]})
+    )

@@ -1,0 +1,297 @@
+"""Arrivals of the journal → what they mean: matches, firings of correlations, and what each source has shown. No I/O, no clock.
+
+The same arrivals from the same state give the same results, so after a crash what was not stored yet is simply understood again.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import msgspec
+
+from beffroi.core.model import Event, Fields, LogSource, UnfitError
+from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
+from beffroi.detect.matcher import Match, Matcher
+from beffroi.detect.values import micros_of, text_of
+from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats.normal import Context, Normalised, normalise
+from beffroi.rules.repository import RuleSet
+from beffroi.watching.selftest import token_in
+
+TEXT = 4_096  # characters of a field's value that a match keeps
+FIELDS = 64  # fields that a match keeps
+
+
+class Found(msgspec.Struct, array_like=True):
+    """A rule held for an event, or a correlation fired. `time` is the event's own, else its arrival, in microseconds since 1970."""
+
+    rule: str
+    title: str
+    level: str
+    time: int
+    arrived: int
+    source: str
+    host: str | None
+    logsource: tuple[str | None, str | None, str | None]
+    fields: dict[str, Any]
+    position: int
+    place: int
+    identity: str | None
+    historic: bool
+    events: list[tuple[str, int, str]] | None = None
+    """Of a correlation: (rule, time, identity) of the events behind it."""
+
+
+class Withdrawn(msgspec.Struct, array_like=True):
+    """A late event showed that a firing did not happen."""
+
+    identity: str
+
+
+class Seen(msgspec.Struct):
+    """What a source showed in some arrivals. Times are in microseconds since 1970."""
+
+    events: int = 0
+    unread: int = 0
+    """Messages that no reader understood: kept, searchable, but no rule saw their fields."""
+    newest: int = 0
+    offset: int | None = None
+    """The smallest distance between an event's own time and its arrival, of events that are no recording; positive: its clock
+    was ahead. What was stored for a while comes late, but not all of it."""
+    hosts: set[str] = msgspec.field(default_factory=set)
+    logsources: set[str] = msgspec.field(default_factory=set)
+
+
+class Neighbour(msgspec.Struct, array_like=True, frozen=True):
+    """A machine that a log speaks of (a DHCP lease): it may be one that sends nothing."""
+
+    address: str
+    mac: str | None
+    name: str | None
+
+
+class Understood(msgspec.Struct):
+    """What some arrivals meant. `position` is the journal's after the last of them."""
+
+    position: int
+    events: int = 0
+    found: list[Found] = msgspec.field(default_factory=list)
+    withdrawn: list[Withdrawn] = msgspec.field(default_factory=list)
+    seen: dict[str, Seen] = msgspec.field(default_factory=dict)
+    selftests: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    """(receiver, token) of Beffroi's own signs of life that came out."""
+    neighbours: list[Neighbour] = msgspec.field(default_factory=list)
+
+
+HOSTS = 32  # machines' names that are noted for a source between two writes
+
+
+class Understander:
+    """All rules and correlations at work on what comes in. Not for two threads at once."""
+
+    def __init__(self, ruleset: RuleSet, zone: tzinfo) -> None:
+        self._zone = zone
+        self._feeding = fields_needed(ruleset.correlations)
+        self._matcher = Matcher(ruleset.rules, zone)
+        self._correlations = {each.id: each for each in ruleset.correlations}
+        self._silent = silenced(ruleset.correlations)
+        self._correlator = Correlator(ruleset.correlations)
+        self._stated: dict[str, LogSource | None] = {}
+
+    def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
+        """What the arrivals mean; each comes with the journal's position after it."""
+        result = Understood(position=arrivals[-1][0])
+        groups: dict[LogSource | None, list[_Heard]] = {}
+        for position, arrival in arrivals:
+            self._read(position, arrival, result, groups)
+        bases: list[BaseMatch] = []
+        now = max(arrival.arrived for _, arrival in arrivals)
+        for logsource, heard in groups.items():
+            for match in self._matcher.match([each.event for each in heard], logsource):
+                self._matched(match, heard[match.place], result, bases)
+        self._fire(self._correlator.feed(bases, now_us=now), now, result)
+        return result
+
+    def settle(self, position: int, now: int) -> Understood:
+        """What correlations put off; to be called each minute or so. `now` is in microseconds since 1970."""
+        result = Understood(position=position)
+        self._fire(self._correlator.settle(), now, result)
+        return result
+
+    def blind(self) -> set[str]:
+        """The ids of rules that had no event to look at so far."""
+        return self._matcher.idle()
+
+    def state(self) -> bytes:
+        """What the correlations remember, to go on from later."""
+        return msgspec.json.encode(self._correlator.state())
+
+    def restore(self, state: bytes) -> bool:
+        """Go on from a state; False where it is none of this version, and then nothing has changed."""
+        try:
+            self._correlator.restore(msgspec.json.decode(state))
+        except (StateError, msgspec.DecodeError):
+            return False
+        return True
+
+    def _read(
+        self, position: int, arrival: Arrival, result: Understood, groups: "dict[LogSource | None, list[_Heard]]"
+    ) -> None:
+        seen = result.seen.get(arrival.source)
+        if seen is None:
+            seen = result.seen[arrival.source] = Seen()
+        context = Context(moment(arrival.arrived), self._zone, arrival.peer, self._statement(arrival.stated))
+        form = Form(arrival.form)
+        place = 0
+        for number, message in enumerate(arrival.messages):
+            seen.events += 1
+            token = token_in(message)
+            if token is not None:
+                result.selftests.append((arrival.receiver, token))
+            try:
+                normals = normalise(form, message, context)
+            except UnfitError:
+                seen.unread += 1
+                continue
+            sent_as = arrival.ids[number] if arrival.ids is not None else None
+            for normal in normals:
+                heard = _Heard(position, place, arrival, normal, sent_as if len(normals) == 1 else None, message)
+                place += 1
+                self._note(heard, seen, result)
+                if normal.logsource is None and not normal.fields:
+                    continue
+                groups.setdefault(normal.logsource, []).append(heard)
+        result.events += len(arrival.messages)
+
+    def _note(self, heard: "_Heard", seen: Seen, result: Understood) -> None:
+        """What an event tells of its source and of other machines."""
+        normal = heard.normal
+        seen.newest = max(seen.newest, heard.time)
+        if not heard.arrival.historic and normal.time is not None:
+            distance = heard.time - heard.arrival.arrived
+            if seen.offset is None or abs(distance) < abs(seen.offset):
+                seen.offset = distance
+        if normal.host is not None and len(seen.hosts) < HOSTS:
+            seen.hosts.add(normal.host[:255])
+        logsource = normal.logsource
+        if logsource is not None:
+            if len(seen.logsources) < HOSTS:
+                seen.logsources.add(str(logsource))
+            if logsource.service == "dhcp" and "ip" in normal.fields:
+                text = {name: text_of(normal.fields.get(name)) for name in ("ip", "mac", "hostname")}
+                if isinstance(text["ip"], str):
+                    mac, name = text["mac"], text["hostname"]
+                    result.neighbours.append(
+                        Neighbour(
+                            text["ip"], mac if isinstance(mac, str) else None, name if isinstance(name, str) else None
+                        )
+                    )
+
+    def _matched(self, match: Match, heard: "_Heard", result: Understood, bases: list[BaseMatch]) -> None:
+        rule = match.rule
+        feeds = self._feeding.get(rule.id)
+        if feeds is not None and not heard.arrival.historic:
+            # Recordings are correlated by a hunt: here their time is long past, and what is happening now comes first.
+            values = {name: text_of(match.fields[name]) for name in feeds if name in match.fields}
+            bases.append(BaseMatch(rule.id, heard.time, heard.key, values))
+        if not rule.silent:
+            result.found.append(
+                Found(
+                    rule=rule.id,
+                    title=rule.title,
+                    level=rule.level,
+                    time=heard.time,
+                    arrived=heard.arrival.arrived,
+                    source=heard.arrival.source,
+                    host=heard.normal.host,
+                    logsource=heard.normal.logsource or rule.logsource,
+                    fields=_kept(match.looked_at()),
+                    position=heard.position,
+                    place=heard.place,
+                    identity=heard.identity,
+                    historic=heard.arrival.historic,
+                )
+            )
+
+    def _fire(self, changes: Iterable[Firing | Retraction], now: int, result: Understood) -> None:
+        for change in changes:
+            correlation = self._correlations[change.correlation]
+            if correlation.id in self._silent:
+                continue
+            identity = f"{change.correlation}\x1f{change.time_us}\x1f{change.group!r}"
+            if isinstance(change, Retraction):
+                result.withdrawn.append(Withdrawn(identity))
+                continue
+            result.found.append(
+                Found(
+                    rule=correlation.id,
+                    title=correlation.title,
+                    level=correlation.level,
+                    time=change.time_us,
+                    arrived=now,
+                    source="",
+                    host=None,
+                    logsource=(None, None, None),
+                    fields=_kept({name: list(v) if isinstance(v, tuple) else v for name, v in change.group}),
+                    position=result.position,
+                    place=-1,
+                    identity=identity,
+                    historic=False,
+                    events=[(each.rule_id, each.time_us, str(each.identity)) for each in change.events],
+                )
+            )
+
+    def _statement(self, stated: str | None) -> LogSource | None:
+        if stated is None:
+            return None
+        if stated not in self._stated:
+            parts = dict(part.partition("=")[::2] for part in stated.split(","))
+            self._stated[stated] = LogSource(parts.get("product"), parts.get("category"), parts.get("service"))
+        return self._stated[stated]
+
+
+class _Heard:
+    """An event with where it lies in the journal."""
+
+    __slots__ = ("arrival", "event", "identity", "normal", "place", "position", "time")
+
+    def __init__(
+        self, position: int, place: int, arrival: Arrival, normal: Normalised, sent_as: str | None, message: bytes
+    ) -> None:
+        self.position = position
+        self.place = place
+        self.arrival = arrival
+        self.normal = normal
+        self.time = micros_of(normal.time) if normal.time is not None else arrival.arrived
+        # The source stands in front: nobody can pass for another sender's event and have it counted as known.
+        own = normal.identity if normal.identity is not None else sent_as
+        self.identity = None if own is None else f"{arrival.source}\x1f{own}"
+        # Raw JSON helps to look for keywords only where the fields come straight from it.
+        raw = (
+            message
+            if normal.logsource is None and arrival.form in (Form.JSON, Form.WINDOWS) and message[:1] == b"{"
+            else None
+        )
+        self.event: Event = (place, normal.fields, raw)
+
+    @property
+    def key(self) -> str:
+        """What makes it this event: what its source guarantees, else where it lies."""
+        return self.identity or f"{self.position}\x1f{self.place}"
+
+
+def moment(micros: int) -> datetime:
+    """The moment of so many microseconds since 1970 (UTC)."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def _kept(fields: Fields) -> dict[str, Any]:
+    """Fields as a match keeps them: bounded, because their sender chose them."""
+    return {name[:255]: _bounded(value) for name, value in list(fields.items())[:FIELDS]}
+
+
+def _bounded(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63):
+        return value
+    text = text_of(value)
+    return [each[:TEXT] for each in text[:FIELDS]] if isinstance(text, tuple) else (text or "")[:TEXT]

@@ -1,0 +1,135 @@
+"""One event, whatever carried it."""
+
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beffroi.core.model import LogSource, UnfitError
+from beffroi.logs.arrival import Form
+from beffroi.logs.formats.normal import Context, Normalised
+from beffroi.logs.formats.understood import normalise
+
+NOW = Context(datetime(2026, 11, 25, 12, 0, tzinfo=UTC), ZoneInfo("Europe/Brussels"), "192.0.2.9")
+LINE = "IN=eth0 OUT= SRC=203.0.113.9 DST=192.0.2.1 PROTO=TCP SPT=4711 DPT=22"
+MOMENT = datetime(2026, 11, 25, 11, 59, 1, tzinfo=UTC)
+
+
+def one(form: Form, raw: bytes | object, context: Context = NOW) -> Normalised:
+    [found] = normalise(form, raw if isinstance(raw, bytes) else orjson.dumps(raw), context)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "raw"),
+    [
+        (Form.SYSLOG, f"<4>Nov 25 12:59:01 fw kernel: {LINE}".encode()),
+        (Form.SYSLOG, f"<4>1 2026-11-25T11:59:01Z fw kernel - - - {LINE}".encode()),
+        (Form.LINE, f"Nov 25 12:59:01 fw kernel: {LINE}".encode()),
+        (Form.JSON, {"@timestamp": "2026-11-25T11:59:01Z", "host": {"name": "fw"}, "process": {"name": "kernel"}, "message": LINE}),
+        (Form.JSON, {"message": f"Nov 25 12:59:01 fw kernel: {LINE}", "log": {"file": {"path": "/var/log/x"}}}),
+        (Form.JSON, {"timestamp": "2026-11-25T11:59:01Z", "hostname": "fw", "syslogtag": "kernel:", "message": f" {LINE}"}),
+        (Form.HEC, {"time": 1795607941, "host": "fw", "event": f"kernel: {LINE}"}),
+        (Form.OTLP, {"resource": {"host.name": "fw", "service.name": "kernel"}, "scope": {}, "record": {"timeUnixNano": "1795607941000000000", "body": LINE}}),
+        (Form.JOURNALD, {"_HOSTNAME": "fw", "SYSLOG_IDENTIFIER": "kernel", "MESSAGE": LINE, "__REALTIME_TIMESTAMP": "1795607941000000", "__CURSOR": "s=1"}),
+        (Form.JOURNALD, {"_HOSTNAME": "fw", "SYSLOG_IDENTIFIER": "kernel", "MESSAGE": list(LINE.encode()), "__REALTIME_TIMESTAMP": "1795607941000000"}),
+    ],
+)  # fmt: skip
+def test_a_line_is_the_same_whatever_carried_it(form: Form, raw: object) -> None:
+    found = one(form, raw)
+    assert (found.time, found.host) == (MOMENT, "fw")
+    assert found.fields["src_ip"] == "203.0.113.9"
+    assert found.logsource is not None
+    assert found.logsource.category == "firewall"
+
+
+WINDOWS = {
+    "System": {
+        "Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}}, "EventID": 4625, "Channel": "Security",
+        "Computer": "PC-1", "EventRecordID": 77, "TimeCreated": {"#attributes": {"SystemTime": "2026-11-25T11:59:01.000000Z"}},
+        "Level": 0, "Task": 1, "Keywords": "0x1",
+    },
+    "EventData": {"TargetUserName": "anna", "IpAddress": "203.0.113.9"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "raw"),
+    [
+        (Form.WINDOWS, {"Event": WINDOWS}),
+        (Form.JSON, {"Event": WINDOWS}),
+        (Form.HEC, {"event": {"Event": WINDOWS}}),
+        (
+            Form.WINDOWS,
+            (
+                b"<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='P'/>"
+                b"<EventID>4625</EventID><Channel>Security</Channel><Computer>PC-1</Computer><EventRecordID>77</EventRecordID>"
+                b"<TimeCreated SystemTime='2026-11-25T11:59:01.000000Z'/></System><EventData>"
+                b"<Data Name='TargetUserName'>anna</Data></EventData></Event>"
+            ),
+        ),
+    ],
+)
+def test_a_windows_event_is_known_by_what_windows_guarantees(form: Form, raw: object) -> None:
+    found = one(form, raw)
+    assert found.logsource is None
+    assert (found.time, found.host, found.fields["TargetUserName"]) == (MOMENT, "PC-1", "anna")
+    assert found.identity == "PC-1\x1fSecurity\x1f77\x1f2026-11-25T11:59:01.000000Z"
+
+
+def test_a_line_that_nobody_knows_keeps_its_words() -> None:
+    found = one(Form.SYSLOG, b"<86>Nov 25 12:59:01 nas frobd[7]: all is well")
+    assert found.logsource == LogSource("linux", None, "auth")
+    assert found.fields == {"message": "all is well", "program": "frobd", "hostname": "nas"}
+
+
+def test_what_a_person_said_of_a_file_holds() -> None:
+    stated = NOW._replace(stated=LogSource("acme", None, "door"))
+    assert one(Form.LINE, b"door 3 opened", stated).logsource == stated.stated
+    assert one(Form.JSON, {"door": 3}, stated).logsource == stated.stated
+
+
+def test_envelopes_within_envelopes_end() -> None:
+    text = "the end"
+    for _ in range(8):
+        text = orjson.dumps({"message": text}).decode()
+    one(Form.JSON, text.encode())
+
+
+@pytest.mark.parametrize(
+    ("form", "raw"),
+    [
+        (Form.JSON, b"{"), (Form.JSON, b"[1]"), (Form.JSON, b"\xff"), (Form.HEC, b"{}"), (Form.OTLP, b"{}"),
+        (Form.JOURNALD, b'{"MESSAGE":null}'), (Form.WINDOWS, b"<Event>"), (Form.SYSLOG, b""), (Form.M365, b"1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said(form: Form, raw: bytes) -> None:
+    with pytest.raises(UnfitError):
+        normalise(form, raw, NOW)
+
+
+NAMES = st.sampled_from(
+    ["message", "event", "host", "name", "time", "record", "resource", "body", "attributes", "MESSAGE", "fields", "@timestamp",
+     "Event", "System", "EventData", "Channel", "EventID", "Operation", "Workload", "AuditData", "timeUnixNano", "log", "x"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from(Form),
+    st.binary(max_size=200) | st.dictionaries(NAMES, JSON, max_size=6).map(lambda value: json.dumps(value).encode()),
+)
+def test_any_message_is_read_or_refused(form: Form, raw: bytes) -> None:
+    try:
+        for found in normalise(form, raw, NOW):
+            assert isinstance(found.fields, dict)
+    except UnfitError:
+        pass
