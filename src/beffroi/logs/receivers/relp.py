@@ -1,4 +1,4 @@
-"""RELP, the Reliable Event Logging Protocol, as rsyslog and syslog-ng speak it: each message is answered once it is kept.
+"""RELP, the Reliable Event Logging Protocol, as rsyslog speaks it: each message is answered once it is kept.
 
 Format: "RELP - The Reliable Event Logging Protocol" (librelp, doc/relp.html), version 0 of the protocol. A frame is
 `TXNR SP COMMAND SP DATALEN [SP DATA] LF`; the client numbers its transactions and may have many open, up to its window; the
