@@ -155,11 +155,19 @@ def test_busy_and_refused_in_elasticsearchs_terms() -> None:
         (Keeper(rejected=True), 403, "security_exception"),
     ]:
         with serving(BulkReceiver(keeper)) as port:
-            reply = ask(port, "POST", "/_bulk", _bulk("{}"), NDJSON)
+            reply = ask(port, "POST", "/_bulk", _bulk("{}"), {**NDJSON, "User-Agent": "x"})
         assert reply.status == status
         assert json.loads(reply.body)["error"]["type"] == kind
         assert (reply.headers["Retry-After"] == "1") is (status in {429, 503})
         assert keeper.messages == []
+
+
+def test_who_would_lose_all_at_any_answer_gets_none() -> None:
+    keeper = Keeper(busy=1)
+    with serving(BulkReceiver(keeper)) as port:
+        with pytest.raises(ConnectionError):
+            ask(port, "POST", "/_bulk", _bulk("{}"), NDJSON)
+        assert ask(port, "POST", "/_bulk", _bulk("{}"), NDJSON).status == 200
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from beffroi.logs.receivers.http.otlp import OtlpReceiver
 from beffroi.logs.receivers.http.serving import Bounds
 from tests.logs.receivers.http.house import Keeper, ask, serving, until
 
+NAMED = {"User-Agent": "a client"}
 GOOD = b'{"index":{}}\n{"x":1}\n'
 
 
@@ -332,7 +333,8 @@ def test_a_slow_intake_holds_a_bounded_number_of_requests() -> None:
     replies: list[int] = []
     with serving(receiver) as port:
         clients = [
-            threading.Thread(target=lambda: replies.append(ask(port, "POST", "/_bulk", GOOD).status)) for _ in range(5)
+            threading.Thread(target=lambda: replies.append(ask(port, "POST", "/_bulk", GOOD, NAMED).status))
+            for _ in range(5)
         ]
         for client in clients:
             client.start()

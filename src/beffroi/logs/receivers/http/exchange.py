@@ -94,6 +94,11 @@ class Receiver(ABC):
         del request
         return None
 
+    def hangs_up(self, request: Request) -> bool:
+        """Whether this client takes any answer for an end of the matter, and comes again only where it gets none."""
+        del request
+        return False
+
     async def __call__(self, scope: Any, receive: bodies.Receive, send: Send) -> None:
         request = Request(scope, receive, self.limits)
         headers = list(self.headers)
@@ -101,6 +106,9 @@ class Receiver(ABC):
             answer = self.open(request) or await self._admitted(request)
         except Failure as failure:
             self.tally[f"failed {failure.status}"] += 1
+            if failure.retry_after is not None and self.hangs_up(request):
+                await _hang_up(request)
+                return
             answer = self.failed(request, failure)
             if failure.retry_after is not None:
                 headers.append((b"retry-after", str(max(1, math.ceil(failure.retry_after))).encode()))
@@ -147,6 +155,14 @@ class Receiver(ABC):
         if len(body) < ASIDE:
             return parse(body, *arguments)
         return await asyncio.to_thread(parse, body, *arguments)
+
+
+async def _hang_up(request: Request) -> None:
+    """End the connection without an answer. `serving` puts the means into the scope."""
+    if (abort := request.scope.get("state", {}).get("abort")) is not None:
+        abort()
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
 
 
 def _refusal(refused: Refused) -> Failure:

@@ -223,8 +223,8 @@ class _Connection(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]
         self.made = True
         secured = transport.get_extra_info("ssl_object")
-        if secured is not None and (certificate := secured.getpeercert(binary_form=True)):
-            self.app_state = {"certificate": certificate}
+        certificate = None if secured is None else secured.getpeercert(binary_form=True)
+        self.app_state = {"certificate": certificate, "abort": transport.abort}  # type: ignore[attr-defined]
         self._allow(self.house.bounds.head)
         self._look()
 
