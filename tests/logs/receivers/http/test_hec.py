@@ -74,6 +74,13 @@ def test_too_many_envelopes_are_refused_whole() -> None:
         assert caught.value.status == 413
 
 
+def test_what_must_be_read_as_one_document_is_bounded() -> None:
+    for body in (b'{"event":\n[' + b"[],\n" * 100 + b"1]}", b"[" + (ONE + b",") * 100 + ONE + b"]"):
+        with pytest.raises(Failure) as caught:
+            envelopes.read(body, Limits(values=50))
+        assert caught.value.status == 413
+
+
 def test_raw_lines_become_envelopes_with_what_the_query_says() -> None:
     keeper = Keeper()
     with serving(HecReceiver(keeper)) as port:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import http.client
 import json
 import resource
 import socket
@@ -119,6 +120,7 @@ def test_no_peer_gets_all_the_room() -> None:
     assert (budget.held, budget.requests, dict(budget.by_peer)) == (0, 0, {})
 
 
+@pytest.mark.slow
 def test_a_bomb_is_dropped_where_it_passes_the_bound() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()  # 256 MiB in 256 KB
@@ -137,6 +139,7 @@ def test_a_bomb_is_dropped_where_it_passes_the_bound() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120 << 10  # KiB
 
 
+@pytest.mark.slow
 def test_long_lines_fail_alone_and_too_many_documents_whole() -> None:
     keeper = Keeper()
     with serving(BulkReceiver(keeper)) as port:
@@ -149,6 +152,7 @@ def test_long_lines_fail_alone_and_too_many_documents_whole() -> None:
     assert len(keeper.messages) == 50_002
 
 
+@pytest.mark.slow
 def test_big_bodies_hold_up_nobody() -> None:
     """While a body of 50,000 documents is understood, small requests are answered."""
     keeper = Keeper()
@@ -233,6 +237,7 @@ def test_who_does_not_go_on_is_dropped(sent: bytes) -> None:
     assert keeper.messages == []
 
 
+@pytest.mark.slow
 def test_a_drip_is_dropped_though_it_never_stops() -> None:
     receiver = BulkReceiver(Keeper())
     with serving(receiver, bounds=Bounds(head=1, body=1)) as port:
@@ -247,6 +252,7 @@ def test_a_drip_is_dropped_though_it_never_stops() -> None:
     assert receiver.tally["dropped: too slow"] == 1
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_dropped() -> None:
     receiver = BulkReceiver(Keeper())
     body = GOOD * 20_000
@@ -268,6 +274,7 @@ def slow() -> Iterator[list[socket.socket]]:
         client.close()
 
 
+@pytest.mark.slow
 def test_slow_senders_by_the_hundred_starve_nobody(slow: list[socket.socket]) -> None:
     keeper = Keeper()
     receiver = BulkReceiver(keeper)
@@ -327,6 +334,34 @@ def test_requests_under_way_end_before_the_service_does() -> None:
     assert (replies, len(keeper.messages)) == ([200], 1)
 
 
+def test_an_answer_waits_for_no_acknowledgement_of_its_head() -> None:
+    """With Nagle's algorithm each would take 40 ms and more."""
+    with serving(BulkReceiver(Keeper())) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        took = []
+        for _ in range(30):
+            began = time.monotonic()
+            connection.request("POST", "/_bulk", GOOD * 200)
+            connection.getresponse().read()
+            took.append(time.monotonic() - began)
+        connection.close()
+    assert sorted(took)[15] < 0.03
+
+
+def test_who_sends_much_hears_why_it_is_refused() -> None:
+    """An answer beside a connection that is closed on unread bytes would be lost."""
+    with serving(BulkReceiver(Keeper(tokens=set()))) as port:
+        assert ask(port, "POST", "/_bulk", GOOD * 500_000).status == 401
+    with serving(BulkReceiver(Keeper())) as port:
+        assert ask(port, "POST", "/_bulk", bytes(30 << 20)).status == 413
+        assert ask(port, "POST", "/_bulk", iter([bytes(1 << 20)] * 30)).status == 413
+    with serving(BulkReceiver(Keeper(), Limits(packed=1000))) as port:
+        head = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+        assert _said(port, head + b"Expect: 100-continue\r\n\r\n").startswith(b"HTTP/1.1 413")
+        assert b"connection: close" in _said(port, head + b"\r\n" + bytes(50_000))
+
+
+@pytest.mark.slow
 def test_a_slow_intake_holds_a_bounded_number_of_requests() -> None:
     keeper = Keeper(delay=1)
     receiver = BulkReceiver(keeper, Limits(requests=2))

@@ -111,8 +111,7 @@ class Hold:
 async def read(receive: Receive, headers: dict[bytes, bytes], hold: Hold, limits: Limits) -> bytes:
     """The whole body, unpacked. Raises Failure (400 broken packing, 413 too long, 415 unknown packing, 429 no room) and Gone.
 
-    A body that is announced as too long is refused unread. One that turns out too long is read to the bound of the wire, kept
-    nowhere, so that a sender that only listens after sending hears why.
+    What is announced as too long is refused unread, and nothing more of a body is kept once it is too long.
     """
     announced = headers.get(b"content-length", b"0")
     if not announced.isdigit() or int(announced) > limits.packed:
@@ -120,7 +119,6 @@ async def read(receive: Receive, headers: dict[bytes, bytes], hold: Hold, limits
     unpacker = _unpacker(headers.get(b"content-encoding", b""), limits)
     parts: list[bytes] = []
     packed = 0
-    failure: Failure | None = None
     more = True
     while more:
         event = await receive()
@@ -131,17 +129,10 @@ async def read(receive: Receive, headers: dict[bytes, bytes], hold: Hold, limits
         packed += len(part)
         if packed > limits.packed:
             raise Failure(413, f"The body is longer than {limits.packed} bytes.")
-        if failure is None and part:
-            try:
-                for piece in unpacker.feed(part):
-                    hold.add(len(piece))
-                    parts.append(piece)
-            except Failure as error:
-                failure = error
-                parts.clear()
-                hold.release()
-    if failure is not None:
-        raise failure
+        if part:
+            for piece in unpacker.feed(part):
+                hold.add(len(piece))
+                parts.append(piece)
     unpacker.end()
     hold.whole()
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -136,6 +136,8 @@ def _of_array(text: bytes, limits: Limits) -> Envelopes:
 
 def _scanned(text: str, kept: list[bytes], unfit: list[tuple[int, int]], limits: Limits) -> Envelopes:
     """Envelopes over many lines, or with `}{` in their text: the library finds the end of each."""
+    if text.count(",") > limits.values:
+        raise Failure(413, f"There are more than {limits.values} values.")  # the library makes them all
     place = 0
     while True:
         while place < len(text) and text[place] in " \t\r\n,":

@@ -36,11 +36,13 @@ class Answer(NamedTuple):
 class Request:
     """One request, its body not read yet. `path` is as it came, quoted, without a slash at its end."""
 
-    __slots__ = ("_query", "admission", "budget", "headers", "hold", "limits", "method", "path", "receive", "scope")
+    __slots__ = ("_query", "_receive", "admission", "headers", "hold", "limits", "method", "more", "path", "scope")
 
     def __init__(self, scope: Any, receive: bodies.Receive, limits: Limits) -> None:
         self.scope = scope
-        self.receive = receive
+        self._receive = receive
+        self.more = True
+        """Its body has not come to its end."""
         self.limits = limits
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode("latin-1").rstrip("/")
@@ -60,6 +62,23 @@ class Request:
                 raise Failure(400, "The query has too many parts.") from None
             self._query = dict(pairs)
         return self._query
+
+    async def receive(self) -> Any:
+        """ASGI's next event of this request."""
+        event = await self._receive()
+        self.more = event.get("more_body", False)
+        return event
+
+    async def drain(self) -> bool:
+        """Let go of what is still coming, so that a sender which listens only after sending hears why it was refused. False where there
+        is too much of it, or it has not begun and need not. Raises Gone."""
+        left = 0 if b"expect" in self.headers else self.limits.packed * 4
+        while self.more and left > 0:
+            event = await self.receive()
+            if event["type"] == "http.disconnect":
+                raise Gone
+            left -= len(event.get("body", b""))
+        return not self.more
 
     async def body(self) -> bytes:
         """The whole body, unpacked. Raises as `bodies.read` does."""
@@ -114,8 +133,12 @@ class Receiver(ABC):
                 headers.append((b"retry-after", str(max(1, math.ceil(failure.retry_after))).encode()))
             if failure.status == UNSAID:
                 headers.append((b"www-authenticate", b'Basic realm="Beffroi"'))
-            if failure.status in {408, 413} or (failure.status in {401, 403} and _announces(request)):
-                headers.append((b"connection", b"close"))  # its body was not read, or not to the end
+            try:
+                drained = await request.drain()
+            except (Gone, asyncio.CancelledError):
+                return
+            if not drained:
+                headers.append((b"connection", b"close"))
         except (
             Gone,
             asyncio.CancelledError,
@@ -169,7 +192,3 @@ def _refusal(refused: Refused) -> Failure:
     if refused.known:
         return Failure(403, "This sender was rejected.")
     return Failure(UNSAID, "The token is missing or unknown.")
-
-
-def _announces(request: Request) -> bool:
-    return b"transfer-encoding" in request.headers or request.headers.get(b"content-length", b"0") != b"0"

@@ -56,11 +56,11 @@ def from_protobuf(body: bytes, limits: Limits) -> Records:
     """
     found = _Found(limits)
     try:
-        for resource_logs in _parts(memoryview(body), 1):
-            resource, scopes = _first_and_rest(resource_logs)
+        for resource_logs in _first_and_rest(memoryview(body), limits, rest=1)[1]:
+            resource, scopes = _first_and_rest(resource_logs, limits)
             head = _head(lambda data: _attributes(Resource.FromString(data).attributes), resource, limits)
             for scope_logs in scopes:
-                scope, records = _first_and_rest(scope_logs)
+                scope, records = _first_and_rest(scope_logs, limits)
                 found.enter(head, _head(_scope, scope, limits))
                 for record in records:
                     found.add(len(record), lambda data=record: _record(LogRecord.FromString(bytes(data))))
@@ -115,21 +115,19 @@ def _head(make: Any, data: memoryview | None, limits: Limits) -> bytes | None:
 # Protocol Buffers' wire format, as far as the layers need it ("Encoding", protobuf.dev): tag = number << 3 | type.
 
 
-def _parts(data: memoryview, number: int) -> list[memoryview]:
-    """The values of one repeated field of messages. Raises IndexError where the data is cut."""
-    return [value for found, value in _fields(data) if found == number]
-
-
-def _first_and_rest(data: memoryview) -> tuple[memoryview | None, list[memoryview]]:
-    """Fields 1 (a resource or a scope; the last counts) and 2 (what stands under it) of a message."""
+def _first_and_rest(data: memoryview, limits: Limits, rest: int = 2) -> tuple[memoryview | None, list[memoryview]]:
+    """Field 1 (a resource or a scope; the last counts) and the repeated field `rest` (what stands under it) of a message. Raises
+    IndexError where the data is cut, and Failure (413)."""
     first = None
-    rest = []
+    below: list[memoryview] = []
     for number, value in _fields(data):
-        if number == 2:
-            rest.append(value)
+        if number == rest:
+            below.append(value)
+            if len(below) > limits.messages:
+                raise Failure(413, f"There are more than {limits.messages} log records.")
         elif number == 1:
             first = value
-    return first, rest
+    return first, below
 
 
 def _fields(data: memoryview) -> Any:

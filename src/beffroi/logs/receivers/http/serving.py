@@ -166,6 +166,9 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         connection = _Connection(self, peer)
         try:
+            # asyncio does it for sockets that name their protocol, which accepted ones do not: an answer is written in two parts, and
+            # the second would wait 40 ms for the first to be acknowledged.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
                 lambda: connection,
                 client,
@@ -177,6 +180,7 @@ class HttpServer:
             self.tally["dropped: no TLS"] += 1
         finally:
             if not connection.made:
+                client.close()
                 self.gone(peer)
 
     async def _end(self) -> None:
