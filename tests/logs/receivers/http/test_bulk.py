@@ -1,5 +1,7 @@
 """Elasticsearch's `_bulk`, as its clients speak it. Beats, Fluent Bit, Vector and Logstash are in no registry that the tests can fetch
-from: their requests are replayed here, byte for byte as their sources and documentation write them."""
+from: their exchanges are replayed here as bytes. Methods, paths, queries, the order and the actions are those of their sources; headers
+that play no part (Accept, the rest of a User-Agent) are made up to look like theirs. A real one has not been tried.
+"""
 
 import base64
 import gzip
