@@ -19,7 +19,7 @@ from beffroi.rules import update
 from beffroi.rules.archive import ArchiveLimits
 from beffroi.rules.switches import switch, switched_off, switches
 from beffroi.rules.update import Report, Result
-from beffroi.store import Store, ledger
+from beffroi.store import Store, feed, ledger
 from tests.rules.archives import RULE, actions, archive, counted, in_use
 
 
@@ -141,6 +141,8 @@ def test_switches_outlive_an_update(take: Callable[..., Result], store: Store, t
     switch(store, "Marcel Wauthy", "not-here-yet", enabled=True, reason="wanted after all")
     take(archive(tmp_path / "b.zip", {"b.yml": RULE}))
     assert switched_off(store) == {"11111111-1111-4111-8111-111111111111"}
+    with store.read() as connection:
+        assert [each.table for each in feed.follow(connection, 0)] == ["rules", *["rule_switches"] * 3, "rules"]
     found = switches(store)["not-here-yet"]
     assert (found.enabled, found.who, found.reason) == (True, "Marcel Wauthy", "wanted after all")
 

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from beffroi.core.errors import UsageError
-from beffroi.store import Entry, Personal, Store, ledger
+from beffroi.store import Entry, Personal, Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.tables import rule_switches
 
@@ -45,6 +45,7 @@ def switch(store: Store, actor: str, rule_id: str, *, enabled: bool, reason: str
         )
         change.execute(delete(rule_switches).where(rule_switches.c.rule_id == rule_id))
         change.execute(insert(rule_switches).values(rule_id=rule_id, enabled=int(enabled), seq=entry.seq))
+        feed.tell(change, "rule_switches", rule_id)
     return entry
 
 

@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 from beffroi.core.errors import InputError, StoreError, UsageError
 from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
-from beffroi.store import Store, ledger
+from beffroi.store import Store, feed, ledger
 
 LIVE: Final = "live"
 SETS: Final = "sets"
@@ -218,6 +218,7 @@ def _exchange(folder: Path, name: str, store: Store, *, actor: str, action: str,
     try:
         with store.write() as change:
             ledger.record(change, actor=actor, action=action, details=details)
+            feed.tell(change, "rules", name)
             _point(folder, name)
     except BaseException:
         if _live_set(folder) != before:  # the entry could not be kept: as if nothing had been
@@ -247,6 +248,7 @@ def _settle(folder: Path, store: Store) -> bool:
     with store.write() as change:
         sha256 = str(_about(folder / SETS / now).get("sha256", ""))
         ledger.record(change, actor=SYSTEM, action="rules.found", details={"set": now, "sha256": sha256})
+        feed.tell(change, "rules", now)
     return True
 
 

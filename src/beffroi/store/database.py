@@ -31,7 +31,7 @@ class Store:
         self._held = held
         self._turn = threading.RLock()
         self._writing = False
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], object]] = []
         self._writer = _engine(data_dir / FILE, writes=True)
         self._readers = _engine(data_dir / FILE, writes=False)
 
@@ -67,7 +67,7 @@ class Store:
             told()
 
     @contextmanager
-    def listen(self, told: Callable[[], None]) -> Iterator[None]:
+    def listen(self, told: Callable[[], object]) -> Iterator[None]:
         """Call `told` after each transaction of the writer, in the thread that made it; it must return at once."""
         self._listeners.append(told)
         try:

@@ -26,9 +26,22 @@ def test_what_is_held_comes_out_as_it_went_in_and_in_order(tmp_path: Path) -> No
     for each in kept:
         room.hold("s-1", each)
     room.hold("s-2", arrival("s-2", b"other"))
-    assert list(room.release("s-1")) == kept
+    assert list(WaitingRoom.open(tmp_path).release("s-1")) == kept
     assert list(WaitingRoom.open(tmp_path).release("s-1")) == kept
     assert list(room.release("s-3")) == []
+
+
+def test_what_comes_while_it_is_released_is_not_acknowledged_and_then_discarded(tmp_path: Path) -> None:
+    room = WaitingRoom.open(tmp_path)
+    room.hold("s-1", arrival("s-1", b"one"))
+    released = room.release("s-1")
+    with pytest.raises(Busy):
+        room.hold("s-1", arrival("s-1", b"two"))
+    room.hold("s-2", arrival("s-2", b"other"))
+    assert [each.messages for each in released] == [[b"one"]]
+    room.discard("s-1")
+    room.hold("s-1", arrival("s-1", b"three"))
+    assert [each.messages for each in room.release("s-1")] == [[b"three"]]
 
 
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ def test_days_are_bounded_too(tmp_path: Path) -> None:
         room.hold("s-1", arrival("s-1", str(when).encode(), arrived=when))
     room.hold("s-2", arrival("s-2", b"old", arrived=5))
     assert room.expire(before=20) == ["s-2"]
-    assert [each.arrived for each in room.release("s-1")] == [20, 30]
+    assert [each.arrived for each in WaitingRoom.open(tmp_path).release("s-1")] == [20, 30]
     room.hold("s-1", arrival("s-1", b"40", arrived=40))
     assert [each.arrived for each in WaitingRoom.open(tmp_path).release("s-1")] == [20, 30, 40]
     assert set(room.held()) == {"s-1"}

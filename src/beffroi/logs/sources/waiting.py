@@ -29,6 +29,9 @@ _ID: Final = re.compile(r"s-[0-9a-z]{1,40}")
 FULL_RETRY: Final = 3600.0
 """Seconds after which a sender whose room is full may ask again: only a person can make room."""
 
+LEAVING_RETRY: Final = 1.0
+"""Seconds after which a sender that has just been accepted may ask again: then it is known."""
+
 
 class Limits(NamedTuple):
     """How much may wait."""
@@ -46,6 +49,7 @@ class WaitingRoom:
         self._folder = folder
         self._limits = limits
         self._sizes = sizes
+        self._leaving: set[str] = set()
         self._turn = threading.Lock()
         self.cut = cut
         """Bytes that were cut off when it was opened: half a record after a crash; more is a damaged disk."""
@@ -75,6 +79,10 @@ class WaitingRoom:
         body = msgspec.msgpack.encode(arrival)
         record = _HEAD.pack(len(body), zlib.crc32(body)) + body
         with self._turn:
+            if (
+                source_id in self._leaving
+            ):  # somebody decides about it right now: what came after would be discarded unread
+                raise Busy(LEAVING_RETRY)
             before = self._sizes.get(source_id)
             if (
                 (before is None and len(self._sizes) >= self._limits.senders)
@@ -90,15 +98,16 @@ class WaitingRoom:
             return dict(self._sizes)
 
     def release(self, source_id: str) -> Iterator[Arrival]:
-        """What a sender's file holds, oldest first. It stays until `discard`: first have all of it in the journal."""
+        """What a sender's file holds, oldest first. It stays until `discard`: first have all of it in the journal. From now on
+        and until then nothing more is held of this sender."""
         path = self._path(source_id)
-        try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            for _, body in _records(file.read()):
-                yield msgspec.msgpack.decode(body, type=Arrival)
+        with self._turn:
+            self._leaving.add(source_id)
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                content = b""
+        return (msgspec.msgpack.decode(body, type=Arrival) for _, body in _records(content))
 
     def discard(self, source_id: str) -> None:
         """Remove what a sender sent: it was rejected, or all of it is in the journal."""
@@ -106,6 +115,7 @@ class WaitingRoom:
             self._path(source_id).unlink(missing_ok=True)
             sync_folder(self._folder)
             self._sizes.pop(source_id, None)
+            self._leaving.discard(source_id)
 
     def expire(self, before: int) -> list[str]:
         """Remove what arrived before a moment (microseconds since 1970); the senders of whom nothing is left."""
