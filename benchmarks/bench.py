@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks import material
+from benchmarks import material, own_values
 from benchmarks.measure import Argument, Command, run, tell
 
 PYTHON: list[Argument] = [sys.executable, "-I", "-X", "utf8"]
@@ -30,6 +30,13 @@ class Bench:
         tell("copying recordings")
         copies = material.copies_for(len(self.events), self.quick)
         return material.repeated(self.attacks, self.work / "recordings", copies)
+
+    @cached_property
+    def different(self) -> Path:
+        """The same with every longer value the only one of its kind."""
+        tell("writing recordings of values all different")
+        copies = material.copies_for(len(self.events), self.quick)
+        return own_values.repeated_differing(self.attacks, self.work / "different", copies)
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:

@@ -46,9 +46,9 @@ _SERVICES = {
     "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational": "terminalservices-localsessionmanager",
     "Microsoft-Windows-Bits-Client/Operational": "bits-client",
 }
-_KEPT = frozenset({"Channel", "Provider_Name", "TimeCreated", "product", "service", "category"})
-_OWN = re.compile(r"(Process|Thread)I[dD]$|(Process|Logon|Source|Target)(Process)?G(uid|UID)$|^SourcePort$")
-_LONG = 12  # characters from which a value is taken for one of many
+KEPT = frozenset({"Channel", "Provider_Name", "TimeCreated", "product", "service", "category"})
+OWN = re.compile(r"(Process|Thread)I[dD]$|(Process|Logon|Source|Target)(Process)?G(uid|UID)$|^SourcePort$")
+LONG = 12  # characters from which a value is taken for one of many
 
 
 def corpus() -> Path | None:
@@ -156,9 +156,9 @@ def _made_own(event: dict[str, Any], count: int, mode: Mode) -> dict[str, Any]:
     if "UtcTime" in event:
         own["UtcTime"] = time[:-4].replace("T", " ")
     for name, value in event.items():
-        if _OWN.search(name):
+        if OWN.search(name):
             own[name] = _identifier(value, count)
-        elif mode == "differ" and name not in _KEPT and isinstance(value, str) and len(value) > _LONG:
+        elif mode == "differ" and name not in KEPT and isinstance(value, str) and len(value) > LONG:
             own[name] = f"{value} {count:x}"
     return event | own
 
@@ -167,7 +167,7 @@ def _identifier(value: Any, count: int) -> Any:
     if isinstance(value, int):
         return 1000 + 4 * (count % 16000)
     text = str(value)
-    return f"{text[:-6]}{count % 0xFFFFFF:06x}" if len(text) > _LONG else f"{count % 65000}"
+    return f"{text[:-6]}{count % 0xFFFFFF:06x}" if len(text) > LONG else f"{count % 65000}"
 
 
 def without(events: list[dict[str, Any]], matches: Path) -> list[dict[str, Any]]:

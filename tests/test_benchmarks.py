@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from benchmarks import correlation, material, peers
+from benchmarks import archive, correlation, material, own_values, peers
 from benchmarks.measure import Command, Failed, Runs, Usage, in_turn, peak_memory, run, unsteady
 from benchmarks.tables import Table
 from benchmarks.targets import against_targets
+from evtx import PyEvtxParser
 
 from beffroi.detect.correlation import Limits
 
@@ -40,13 +45,14 @@ def test_the_smallest_run_of_the_hunt_prints_every_log_and_every_set_of_rules(
 ) -> None:
     done = hunt(root, "--only", "speed", "--json", tmp_path / "out.json")
     found = json.loads((tmp_path / "out.json").read_text("utf-8"))
-    assert [table["key"] for table in found["tables"]] == ["speed recordings", "speed differ", "speed quiet"]
+    logs = ["recordings", "different", "differ", "quiet"]
+    assert [table["key"] for table in found["tables"]] == [f"speed {log}" for log in logs]
     for table in found["tables"]:
         assert table["title"] in done.stdout
         assert [row["jobs"] for row in table["rows"]] == [1, 2] * 5
         assert not any("did not print" in note for note in table["notes"])
         assert all(0.5 <= row["share"] <= 1 for row in table["rows"] if row["jobs"] == 2)
-    recordings, _, quiet = (table["rows"][-1]["matches"] for table in found["tables"])
+    recordings, *_, quiet = (table["rows"][-1]["matches"] for table in found["tables"])
     assert 0 < quiet < recordings / 4
 
 
@@ -88,6 +94,13 @@ def test_correlations_are_measured() -> None:
 
 
 # --- measuring -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_archive_is_measured() -> None:
+    told = list(archive.measure(2_000))
+    assert len(told) == 9
+    assert all(re.search(r" \d", line) for line in told)
 
 
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:
@@ -142,6 +155,85 @@ def test_flat_lines_are_those_of_the_shared_checks(corpus: Path, tmp_path: Path)
         theirs = tmp_path / "theirs"
         subprocess.run([sys.executable, checks, recordings, theirs, mode, "2"], check=True, capture_output=True)
         assert material.write_flat(events, tmp_path / "ours", mode, 2).read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.slow
+def test_recordings_of_values_all_different_differ_as_flat_lines_do_and_still_parse(
+    corpus: Path, tmp_path: Path
+) -> None:
+    attacks = corpus / "evtx-attack-samples"
+    made = own_values.repeated_differing(attacks, tmp_path, 2)
+    names = sorted(path.relative_to(attacks) for path in attacks.rglob("*.evtx"))
+    counts = [parsed(attacks / name) for name in names]
+    assert counts == [parsed(made / "01" / name) for name in names]
+    assert counts == [parsed(made / "02" / name) for name in names]
+
+    base, first, second = (material.flat_events(folder) for folder in (attacks, made / "01", made / "02"))
+    lines = material.write_flat(base, tmp_path / "flat", "differ", 2).read_text("utf-8").splitlines()
+    flat = [json.loads(line) for line in lines]
+    ours = equal_values(first, second)
+    theirs = equal_values(flat[: len(base)], flat[len(base) :])
+    assert ours["Computer"] == len(base)  # a text of the template, which the docstring says stays
+    del ours["Computer"], theirs["Computer"]
+    assert ours.total() <= theirs.total()
+    assert (ours - theirs).total() <= 0.002 * theirs.total()  # bytes, and numbers that stand for two things at once
+    for name in ("EventID", "Channel", "Provider_Name"):
+        assert [event[name] for event in base] == [event[name] for event in first] == [event[name] for event in second]
+
+
+@pytest.mark.slow
+def test_no_longer_value_of_recordings_comes_twice(corpus: Path, tmp_path: Path) -> None:
+    attacks = corpus / "evtx-attack-samples" / "Discovery"
+    events = material.flat_events(own_values.repeated_differing(attacks, tmp_path, 3))
+    base = material.flat_events(attacks) * 3
+    new = Counter(
+        (name, value)
+        for event, before in zip(events, base, strict=True)
+        for name, value in event.items()
+        if isinstance(value, str) and len(value) > 12 and value != before[name]
+    )
+    assert new.total() > len(events)
+    assert {each for each, times in new.items() if times > 1} == set()
+
+
+@pytest.mark.slow
+def test_chunks_of_changed_recordings_have_sums_that_fit(corpus: Path) -> None:
+    path = min((corpus / "evtx-attack-samples").rglob("*.evtx"), key=lambda path: path.stat().st_size)
+    content = path.read_bytes()
+    plan = list(own_values.chunks(content))
+    made = own_values.made_own(content, plan, 7)
+    assert len(made) == len(content)
+    assert [len(chunk.records) for chunk in own_values.chunks(made)] == [len(chunk.records) for chunk in plan] != []
+    for chunk in plan:
+        assert own_values.header_sum(made[chunk.start : chunk.start + 512]) == int.from_bytes(
+            made[chunk.start + 124 : chunk.start + 128], "little"
+        )
+    damaged = bytearray(content)
+    damaged[4_096 + 600] ^= 1
+    assert len(list(own_values.chunks(bytes(damaged)))) == len(plan) - 1  # and so it is left as it is
+
+
+def parsed(path: Path) -> int:
+    """How many records the library reads of a file, up to where it stops."""
+    count = 0
+    with suppress(RuntimeError):
+        for _ in PyEvtxParser(os.fspath(path)).records_json():
+            count += 1
+    return count
+
+
+def equal_values(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> Counter[str]:
+    """Name → in how many events both have the same value."""
+    pairs = zip(left, right, strict=True)
+    return Counter(name for event, other in pairs for name in event if event[name] == other[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("C:\\tools\\évil.exe", 13), ("Sébastien été", 5), ("abcd\r\n", 0), ("été à Liège", None), ("a😀bcde😀", 2)],
+)
+def test_a_text_gives_its_last_four_plain_characters(text: str, where: int | None) -> None:
+    assert own_values.stamped(text) == where
 
 
 def test_no_two_events_are_equal_and_kept_values_stay(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from beffroi.core import config, errors
 from beffroi.logs.formats.fields import NAMES
+from beffroi.store import settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = "<!-- Made by tools/docs.py; do not edit. -->\n"
@@ -67,10 +68,27 @@ def fields_page() -> str:
     )
 
 
+def settings_page() -> str:
+    """docs/settings.md: everything a director changes."""
+    rows = [f"| `{each.name}` | {_cell(each.help)} | {_default(each.default)} |" for each in settings.SETTINGS]
+    return "\n".join(
+        [
+            HEAD,
+            "# Settings\n",
+            "What a director changes, kept in the store; who changed what stands in the ledger.\n",
+            "| Setting | What it is | Unless set |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "errors.md": errors_page,
     "fields.md": fields_page,
+    "settings.md": settings_page,
 }
 
 
@@ -84,6 +102,10 @@ def _kinds() -> Iterator[type[errors.BeffroiError]]:
 def _sentence(kind: type[errors.BeffroiError]) -> str:
     """The sentence, its named places in capitals."""
     return re.sub(r"\{(\w+)\}", lambda place: place[1].upper(), _cell(kind.__doc__ or ""))
+
+
+def _default(value: object) -> str:
+    return f"`{value}`" if value != "" else "nothing"
 
 
 def _cell(text: str) -> str:

@@ -16,8 +16,16 @@ from beffroi import __version__
 from beffroi.core.errors import BeffroiError, DefectError, Exit, InputError
 
 VERBS = {
+    "up": "Receive, keep and understand what devices send.",
+    "status": "How the house is, on one screen.",
     "hunt": "Look through recordings for what the rules know.",
+    "search": "Look for events in the archive.",
+    "sources": "Show who sends logs; accept, reject, give tokens and certificates.",
     "rules": "List, test, explain and update the rules.",
+    "ledger": "Show who did what, and check that nothing of it was rewritten.",
+    "install": "Make Beffroi a service that starts with this machine.",
+    "upgrade": "Put this version in place of the installed one.",
+    "uninstall": "Take the service away; the data stay.",
 }
 """Every verb with its line in `beffroi --help`, which thereby imports none of them."""
 

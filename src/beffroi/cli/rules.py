@@ -113,11 +113,9 @@ def _switched_off(config: Config) -> frozenset[str]:
 
     if not (config.data_dir / FILE).exists():
         return frozenset()
-    from beffroi.rules.switches import switched_off
-    from beffroi.store import Store
+    from beffroi.cli.client import act
 
-    with Store.open(config.data_dir) as store:
-        return switched_off(store)
+    return frozenset(act(config, "rules.off"))
 
 
 @rules.command("test")
@@ -338,13 +336,11 @@ def update(
 @shared_options
 def switch(shared: Shared, rule_id: str, setting: str, reason: str, data_dir: Path | None, config: Path | None) -> Exit:
     """Switch one rule on or off. It stays so through every update."""
-    from beffroi.rules import switches
-    from beffroi.store import Store
+    from beffroi.cli.client import act
 
-    settings = load_config(config, data_dir=data_dir)
-    with Store.open(settings.data_dir) as store:
-        switches.switch(store, getpass.getuser(), rule_id, enabled=setting == "on", reason=reason)
+    wish = {"rule_id": rule_id, "enabled": setting == "on", "reason": reason}
+    row = act(load_config(config, data_dir=data_dir), "rules.switch", wish)
     say = words(spoken(shared.lang))
     line = say("The rule {id} is on.", id=rule_id) if setting == "on" else say("The rule {id} is off.", id=rule_id)
-    _print(shared, [{"rule_id": rule_id, "enabled": setting == "on", "reason": reason}], [line])
+    _print(shared, [row], [line])
     return Exit.DONE

@@ -62,6 +62,10 @@ class UsageError(BeffroiError):
     """{reason}; see `beffroi {verb} --help`."""
 
 
+class ForbiddenError(BeffroiError):
+    """You may not do this ({action}): ask the owner of the house."""
+
+
 class InputError(BeffroiError):
     """{path}: {reason}."""
 

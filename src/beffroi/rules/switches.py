@@ -1,12 +1,14 @@
 """Which rules a house has switched off, by whom and why. Kept by rule id, so that an update of the rules changes none of it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import delete, insert, select
 
 from beffroi.core.errors import UsageError
 from beffroi.store import Entry, Personal, Store, ledger
+from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.tables import rule_switches
 
 LONGEST_ID = 200
@@ -62,3 +64,26 @@ def switched_off(store: Store) -> frozenset[str]:
     with store.read() as connection:
         query = select(rule_switches.c.rule_id).where(rule_switches.c.enabled == 0)
         return frozenset(connection.execute(query).scalars())
+
+
+class Switching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rule, on or off, and why."""
+
+    rule_id: str
+    enabled: bool
+    reason: str
+
+
+def _switch(store: Store, actor: Actor, wish: Switching) -> dict[str, Any]:
+    switch(store, actor.name, wish.rule_id, enabled=wish.enabled, reason=wish.reason)
+    return {"rule_id": wish.rule_id, "enabled": wish.enabled, "reason": wish.reason}
+
+
+def _off(store: Store, _actor: Actor, _arguments: Nothing) -> list[str]:
+    return sorted(switched_off(store))
+
+
+ACTIONS: Final = (
+    Action("rules.off", _off, Nothing, Role.VIEWER, writes=False),
+    Action("rules.switch", _switch, Switching, Role.PROVIDER, writes=True),
+)

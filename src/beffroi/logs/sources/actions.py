@@ -13,7 +13,7 @@ from beffroi.core.errors import UsageError
 from beffroi.core.model import SourceState
 from beffroi.logs.sources import records
 from beffroi.logs.sources.proofs import Key, ProofKind, assurance, hash_of
-from beffroi.store import Entry, Personal, Store, feed, ledger
+from beffroi.store import Entry, Personal, Store, feed, findings, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.tables import sources
 from beffroi.store.times import now as clock
@@ -73,6 +73,7 @@ def accept(store: Store, actor: Actor, arguments: Chosen) -> dict[str, Any]:
             "assurance": assurance(ProofKind(row.proof_kind), encrypted=True),
             "accepted_by": entry.seq,
         }
+        findings.close(change, records.NEW, row.id)
         return _changed(change, row.id, values)
 
 
@@ -83,6 +84,7 @@ def reject(store: Store, actor: Actor, arguments: Chosen) -> dict[str, Any]:
         if row.state == SourceState.REJECTED:
             return _told(change, row.id)
         entry = _record(change, actor, "sources.reject", row)
+        findings.close(change, records.NEW, row.id)
         return _changed(change, row.id, {"state": SourceState.REJECTED, "accepted_by": entry.seq})
 
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from beffroi.core.errors import UsageError
-from beffroi.core.model import Assurance, SourceState
+from beffroi.core.model import Assurance, Message, SourceState, message
 from beffroi.logs.arrival import Refused
 from beffroi.logs.sources.proofs import LONGEST_NAME, Key, ProofKind, assurance
 from beffroi.logs.sources.registry import WAITING, Unknown
-from beffroi.store import Personal, feed, ledger
+from beffroi.store import Personal, feed, findings, ledger
 from beffroi.store.tables import source_hours, sources
 from beffroi.store.times import hour, stamp
 
@@ -21,6 +21,9 @@ HOURS: Final = 24 * 7 * 5
 """So many hours are counted of each source: five weeks, so that a rhythm of the week shows."""
 
 SYSTEM: Final = "beffroi"
+
+NEW: Final = "source.new"
+"""The kind of finding that a stranger is, until somebody decides."""
 
 
 class Listed(NamedTuple):
@@ -87,11 +90,21 @@ def meet(change: Connection, stranger: Unknown, *, now: datetime, waiting: int =
             raise Refused
     name = stranger.claimed or stranger.receiver if ours else key.value
     made = add(change, key, name, stranger.receiver, accepted=ours, claimed=stranger.claimed, now=now)
-    if ours:
+    if not ours:
+        findings.raise_(change, NEW, made, "informational", _new(key.value, stranger.claimed), now=now)
+    else:
         details = {"source": made, "called": Personal(name), "proof": key.kind.value}
         entry = ledger.record(change, actor=SYSTEM, action="sources.accept", details=details, now=now)
         change.execute(update(sources).where(sources.c.id == made).values(accepted_by=entry.seq))
     return made
+
+
+def _new(address: str, calls_itself: str | None) -> Message:
+    if calls_itself:
+        return message(
+            "Somebody new sends from {address} and calls itself “{name}”.", address=address, name=calls_itself
+        )
+    return message("Somebody new sends from {address}.", address=address)
 
 
 def add(
@@ -177,6 +190,7 @@ def forget_strangers(change: Connection, now: datetime, days: int) -> list[str]:
     query = delete(sources).where(sources.c.state == SourceState.NEW, sources.c.last_arrival < unheard)
     gone = sorted(change.execute(query.returning(sources.c.id)).scalars())
     for each in gone:
+        findings.close(change, NEW, each, now=now)
         feed.tell(change, "sources", each)
     return gone
 
