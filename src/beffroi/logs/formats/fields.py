@@ -34,6 +34,8 @@ NAMES: Final[dict[str, str]] = {
     "date-time": "The time as Exchange writes it.",
     # Files and shares
     "share": "The shared folder.",
+    "result": "`ok` or `fail` of an operation on a file.",
+    "renamed": "The file's new name.",
     "resource": "What was accessed, as the device calls it.",
     "size": "How large the file was, in the device's writing.",
     "kind": "`File` or `Folder`.",

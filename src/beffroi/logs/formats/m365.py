@@ -5,8 +5,6 @@ Schema: Microsoft, "Office 365 Management Activity API schema". Sigma's rules kn
 operation `eventName`, and its result `status`.
 """
 
-import csv
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,15 +12,9 @@ import orjson
 
 from beffroi.core.model import Fields, LogSource, UnfitError, message
 from beffroi.logs.formats.appliances.common import FAILURE, OURS, SUCCESS, endpoint, given
-from beffroi.logs.formats.faults import FaultLog
-from beffroi.logs.formats.jsondoc import objects
 from beffroi.logs.formats.jsontext import loads_any
-from beffroi.logs.formats.limits import Limits
 from beffroi.logs.formats.shapes import flat
-from beffroi.logs.formats.sources import Rewound, Source, as_utf8, buffered
 
-HEAD = 4096  # bytes that tell CSV from JSON
-LONGEST = 4 << 20  # bytes of one record; Microsoft's own end at about one MiB
 MOST = 256  # names taken out of one list of properties
 
 _ADDRESSES = ("ClientIP", "ClientIPAddress", "ActorIpAddress")
@@ -150,79 +142,3 @@ def _time(text: Any) -> datetime | None:
     except ValueError:
         return None
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-
-
-def records(source: Source, log: FaultLog, limits: Limits) -> Iterator[bytes]:
-    """The records of an export, one JSON text each: Purview's CSV, JSON lines, or JSON arrays of any layout. What cannot be read is
-    told to `log`; the rest goes on."""
-    head = source.read(HEAD)
-    stream = as_utf8(head, Rewound(head, source))
-    start = stream.read(HEAD)
-    stream = Rewound(start, stream)
-    if start.lstrip()[:1] in {b"{", b"["}:
-        longest = min(limits.line, LONGEST)
-        for line, text in objects(stream, log, limits.line):
-            yield from _from_json(line, text, log, longest)
-    else:
-        yield from _from_csv(stream, log, min(limits.line, LONGEST))
-
-
-def _from_json(line: int, text: bytes, log: FaultLog, longest: int) -> Iterator[bytes]:
-    try:
-        event = loads_any(text)
-    except UnfitError as error:
-        log.add_line(line, error.what)
-        return
-    inside = event.get("value") if isinstance(event, dict) else None  # an answer of the Graph API
-    for one in inside if isinstance(inside, list) else [event]:
-        if not isinstance(one, dict) or not is_record(one):
-            log.add_line(line, message("it is no record of Microsoft 365's audit log: it names no Operation"))
-            continue
-        try:
-            record = orjson.dumps(unwrapped(one))
-        except UnfitError as error:
-            log.add_line(line, error.what)
-            continue
-        if len(record) > longest:
-            log.add_line(line, message("the record is longer than {most:,} bytes", most=longest))
-            continue
-        yield record
-
-
-def _from_csv(stream: Source, log: FaultLog, longest: int) -> Iterator[bytes]:
-    csv.field_size_limit(max(csv.field_size_limit(), longest))
-    lines = buffered(stream, 1 << 16)
-    texts = (line.decode("utf-8", "replace") for line in iter(lambda: lines.readline(longest), b""))
-    rows = csv.reader(texts)
-    place: int | None = None
-    while True:
-        number = rows.line_num + 1
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            log.add_line(number, message("it is no CSV: {error}", error=str(error)))
-            continue
-        if place is None:
-            titles = [title.strip().lower() for title in row]
-            if "auditdata" not in titles:
-                if row and not row[0].startswith("#TYPE"):  # PowerShell's first line
-                    log.add_line(number, message("the table has no column AuditData"))
-                    return
-                continue
-            place = titles.index("auditdata")
-            continue
-        if place >= len(row):
-            if row:
-                log.add_line(number, message("the row has no AuditData"))
-            continue
-        try:
-            event = loads_any(row[place])
-        except UnfitError as error:
-            log.add_line(number, error.what)
-            continue
-        if not isinstance(event, dict) or "Operation" not in event:
-            log.add_line(number, message("it is no record of Microsoft 365's audit log: it names no Operation"))
-            continue
-        yield orjson.dumps(event)

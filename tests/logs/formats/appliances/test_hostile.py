@@ -42,6 +42,7 @@ WORDS = [
     "DHCPACK(br0) 192.0.2.5 00:00:5e:00:53:01 ", "DHCPACK on 192.0.2.5 to ", "DHCP4_LEASE_ALLOC [hwtype=1 00:00:5e:00:53:01]", "lease ",
     "query[A] a from 192.0.2.5", "reply a is ", "[99:0] info: 192.0.2.5 a. A IN", "client @0x1 192.0.2.5#1 (a): query: a IN A",
     'device_name="SFW" log_type="Event" ', 'id=firewall sn=1 msg="', 'logtype="auth" ', 'src="192.0.2.1:1" cat="x" note="Account: ', "Authentication of SSLVPN user [",
+    "anna|192.0.2.5|s|unlinkat|ok|", "|renameat|", "|create_file|ok|0x1|file|",
     "ath0: STA 00:00:5e:00:53:01 IEEE 802.11: ", "hostapd: ", "pam_unix(webui:auth): authentication failure;", " rhost=",
     "::ffff:192.0.2.1", "2001:db8::1", "192.0.2.1", "9" * 30, "٣", "<Event", "</Event>", "\ufffd", "\0",
 ]  # fmt: skip

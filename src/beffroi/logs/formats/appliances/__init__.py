@@ -21,6 +21,7 @@ from beffroi.logs.formats.appliances import (
     proxmox,
     qnap,
     samba,
+    samba_audit,
     suricata,
     synology,
     unifi,
@@ -60,6 +61,7 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "admd": (utm.read_watchguard,),
     "sessiond": (utm.read_watchguard,),
     "Auth": (lambda text: samba.read(f"Auth: {text}"),),  # Samba's own file has no header before it
+    "smbd_audit": (samba_audit.read,),
     "smbd": (samba.read,),
     "smbd_auth": (samba.read,),
     "Nextcloud": (nextcloud.read,),
