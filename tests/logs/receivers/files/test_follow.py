@@ -144,6 +144,26 @@ def test_copytruncate_loses_nothing_that_was_copied(bench: Bench, restarted: boo
     assert bench.follow.complaints.count == 0
 
 
+def test_what_was_made_and_rotated_away_while_nobody_looked_is_read_once(bench: Bench) -> None:
+    bench.write("one")
+    bench.turn()
+    gone = {"path": str(bench.folder / "unmounted" / "x.log"), "device": 1, "inode": 1, "birth": "b", "stated": None}
+    kept = orjson.loads((bench.folder / "state").read_bytes())
+    kept["state"]["files"].append({**gone, "size": 0, "print": "", "place": 0, "skipping": False})
+    (bench.folder / "state").write_bytes(orjson.dumps(kept))
+    bench.stop()
+    for number in (2, 1):
+        bench.write(f"file {number}")
+        bench.log.rename(bench.folder / f"app.log.{number}")
+    bench.write("new")
+    (bench.folder / "app.log.3.gz").write_bytes(gzip.compress(b"older"))
+    (bench.folder / "other.log").write_text("other\n")
+    bench._how = {"grace": -1}
+    bench.start()
+    assert sorted(bench.turn()) == ["file 1", "file 2", "new"]
+    assert bench.turn() == bench.turn() == []
+
+
 def test_emptied_and_longer_again_before_anybody_looked(bench: Bench) -> None:
     bench.write("one")
     bench.turn()

@@ -32,7 +32,7 @@ LINE: Final = 1 << 20
 COMPRESSED: Final = (".gz", ".xz", ".bz2", ".zst", ".Z", ".zip")
 SLACK: Final = 1_000_000_000
 """Nanoseconds by which the clock of a file system may be behind."""
-FILES: Final = 1_000
+FILES: Final = 400
 """Files followed at once."""
 _BLOCK: Final = 1 << 16
 _TURN: Final = 1 << 20  # bytes read of one file before the others have their turn
@@ -64,7 +64,8 @@ class Follow:
         self.lines = self.cut = 0
         self._intake, self._files, self._state = intake, files, state
         self._poll, self._grace, self._line, self._now = poll, grace, line, now
-        self._looked = self._saved = 0
+        self._looked = 0
+        self._saved: int | None = None
         self._tails: dict[tuple[int, int], _Tail] = {}
         self._left: list[dict[str, Any]] = []
         """Of the last run: places of files that were not met again yet."""
@@ -94,7 +95,10 @@ class Follow:
 
     async def turn(self) -> bool:
         """One look at every file; whether there was anything to read."""
-        await asyncio.to_thread(self._look)
+        try:
+            await asyncio.to_thread(self._look)
+        except OSError as error:  # a disk that fails
+            self.complaints.add(shown(error.filename or "?"), hindrance(error))
         if self._changed:
             await self._save()  # a file's birth is kept before its first line is handed over: so its ids stay
         moved = False
@@ -223,9 +227,10 @@ class Follow:
                 self.complaints.add(
                     kept["path"], message("it was rotated away while it was not followed, and is not there any more")
                 )
-
-        for path, kept in paths.items():
-            self._find_unseen(path, kept["stated"], self._saved)
+        if self._saved is not None:  # once: what was read to its end since then is forgotten
+            saved, self._saved = self._saved, None
+            for path, kept in paths.items():
+                self._find_unseen(path, kept["stated"], saved)
 
     def _find_unseen(self, path: str, stated: str | None, since: int) -> None:
         """Files that were made and rotated away again since a moment (nanoseconds), when nobody looked."""
@@ -303,11 +308,11 @@ class _Tail:
                 if not block:
                     break
                 found += self.lines.feed(block)
+            self._learn()
         except OSError as error:
             complaints.add(shown(self.path), hindrance(error))
         if not found and self.lines.skipping:
             self.taken, self.taken_skipping = self.lines.place, True
-        self._learn()
         return found, self.lines.read > begun
 
     def same(self, size: int) -> bool:
