@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beffroi.core import config
-from beffroi.core.config import SETTINGS, Config, Listen
+from beffroi.core.config import SETTINGS, Config, Files, Listen
 from beffroi.core.errors import ConfigurationError
 
 
@@ -160,3 +160,12 @@ def test_networks_and_plain_receivers_are_checked_as_they_are_read(tmp_path: Pat
         'line 2: listen.plain: there is no receiver "syslog_tcp" with TLS; there are: relp, bulk, hec, otlp, lumberjack',
         'line 3: listen.networks: "192.0.2.1/24" is not a network',
     ]
+
+
+def test_files_are_followed_with_their_log_source(tmp_path: Path, env: dict[str, str]) -> None:
+    text = '[read]\njournal = false\nfiles = ["/var/log/a.log", "/srv/*/x product=linux,service=app"]\ndrop = "/srv/drop"\n'
+    found = config.load(written(tmp_path / "b.toml", text), env=env)
+    assert found.followed == (Files("/var/log/a.log"), Files("/srv/*/x", "product=linux,service=app"))
+    assert (found.journal, found.drop_dir) == (False, Path("/srv/drop"))
+    bad = written(tmp_path / "bad.toml", '[read]\njournal = 1\nfiles = ["a.log"]\n')
+    assert len(faults(bad, env)) == 2

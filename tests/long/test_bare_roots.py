@@ -168,3 +168,68 @@ def test_a_bare_debian_gets_its_answer_with_nothing_else_typed(bare: BareRoot, c
     tests = bare.run("/beffroi/test", "--fast", user=1000)
     assert tests.returncode == 0, tests.stdout[-4000:]
     assert re.search(r"\d+ passed.* in [\d.]+s", tests.stdout.splitlines()[-1])
+
+
+def test_it_becomes_a_service_is_upgraded_and_goes_again(bare: BareRoot) -> None:
+    """One story in the same root. systemd does not run there: what it would do is judged by its own tools."""
+    packages = bare.run(
+        "apt-get", "install", "--yes", "--no-install-recommends", "python3-venv", "systemd", "ca-certificates"
+    )
+    assert packages.returncode == 0, packages.stderr
+    as_nurse = bare.run("/beffroi/beffroi", "install", "--lang=en", user=1000)
+    assert as_nurse.returncode == 2
+    assert as_nurse.stderr.splitlines()[-1] == "beffroi: this changes the machine: type sudo in front of it"
+
+    installed = bare.run("/beffroi/beffroi", "install", "--lang=en")
+    assert installed.returncode == 0, installed.stderr
+    assert "· systemd does not run here: Beffroi starts with the machine" in installed.stderr
+    again = bare.run("/beffroi/beffroi", "install", "--lang=en")
+    assert again.returncode == 0, again.stderr
+
+    assert bare.run("systemctl", "is-enabled", "beffroi").stdout == "enabled\n"
+    verified = bare.run("systemd-analyze", "verify", "/etc/systemd/system/beffroi.service")
+    assert verified.returncode == 0, verified.stderr
+    judged = bare.run(
+        "systemd-analyze", "security", "--offline=true", "--threshold=25", "/etc/systemd/system/beffroi.service"
+    )
+    assert judged.returncode == 0, judged.stdout[-2000:]
+    listed = bare.run(
+        "stat", "-c", "%a %U %n", "/var/lib/beffroi", "/etc/beffroi/beffroi.toml", "/opt/beffroi/current/beffroi"
+    )
+    assert listed.stdout.splitlines() == [
+        "700 beffroi /var/lib/beffroi",
+        "640 root /etc/beffroi/beffroi.toml",
+        "755 root /opt/beffroi/current/beffroi",
+    ]
+    ready = bare.run("beffroi", "up", "--check", "--lang=en")
+    assert ready.returncode == 0, ready.stderr
+
+    # A later version, as somebody would unpack it beside: the old one's data go with it.
+    assert bare.run("cp", "-a", "/beffroi", "/later").returncode == 0
+    version = bare.folder / "later/src/beffroi/__init__.py"
+    before = re.findall(r'__version__ = "([^"]+)"', version.read_text("utf-8"))[0]
+    version.write_text(version.read_text("utf-8").replace(before, "99.1"), "utf-8")
+    upgraded = bare.run("/later/beffroi", "upgrade", "--lang=en")
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert bare.run("beffroi", "--version").stdout == "beffroi 99.1\n"
+    assert (bare.folder / "var/lib/beffroi/before-99.1/store.db").exists()
+
+    # One that cannot work is taken back by itself.
+    version.write_text(version.read_text("utf-8").replace("99.1", "99.2"), "utf-8")
+    (bare.folder / "later/src/beffroi/service/running.py").write_text("raise OSError('broken')\n", "utf-8")
+    broken = bare.run("/later/beffroi", "upgrade", "--lang=en")
+    assert broken.returncode == 1, broken.stderr
+    assert "it is taken back" in broken.stderr
+    assert bare.run("beffroi", "--version").stdout == "beffroi 99.1\n"
+    assert bare.run("beffroi", "up", "--check").returncode == 0
+
+    gone = bare.run("beffroi", "uninstall", "--lang=en")
+    assert gone.returncode == 0, gone.stderr
+    assert not (bare.folder / "etc/systemd/system/beffroi.service").exists()
+    assert (bare.folder / "var/lib/beffroi/store.db").exists()
+    untyped = bare.run("/beffroi/beffroi", "uninstall", "--purge", "--typed=no", "--lang=en")
+    assert untyped.returncode == 2
+    purged = bare.run("/beffroi/beffroi", "uninstall", "--purge", "--typed=beffroi", "--lang=en")
+    assert purged.returncode == 0, purged.stderr
+    assert not (bare.folder / "var/lib/beffroi").exists()
+    assert bare.run("id", "beffroi").returncode != 0

@@ -86,9 +86,10 @@ def _listens(path: str) -> bool:
 
 
 async def _from_ourselves(store: Store, name: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-    from beffroi.web.app import application
+    from beffroi.service.status import actions
+    from beffroi.web.app import ACTIONS, application
 
-    transport = httpx.ASGITransport(application(store, local.owner))
+    transport = httpx.ASGITransport(application(store, local.owner, actions=(*ACTIONS, *actions(None))))
     async with httpx.AsyncClient(transport=transport, base_url=_BASE, timeout=ANSWER) as client:
         return await client.post(f"/actions/{name}", content=body, headers=headers)
 

@@ -20,7 +20,7 @@ VERBS = {
     "status": "How the house is, on one screen.",
     "hunt": "Look through recordings for what the rules know.",
     "search": "Look for events in the archive.",
-    "sources": "Show who sends logs; accept, reject, give tokens and certificates.",
+    "sources": "Show who sends logs, and decide about them.",
     "rules": "List, test, explain and update the rules.",
     "ledger": "Show who did what, and check that nothing of it was rewritten.",
     "install": "Make Beffroi a service that starts with this machine.",

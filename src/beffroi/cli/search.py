@@ -56,7 +56,9 @@ _AGO = re.compile(r"-(\d{1,6})([smhdw])", re.ASCII)
 @shared_options
 def search(shared: Shared, **options: Any) -> Exit:
     """Look for events in the archive: newest first, everything that is stated must hold."""
+    from beffroi.logs.archive import load_index
     from beffroi.logs.archive import search as run
+    from beffroi.watching.archiving import rows
 
     if shared.json and options["as_csv"]:
         raise UsageError("--json and --csv cannot both be had", verb="search")
@@ -64,7 +66,11 @@ def search(shared: Shared, **options: Any) -> Exit:
     query, limit = _query(options, ZoneInfo(config.time_zone), datetime.now(UTC), shared, as_csv=options["as_csv"])
     faults: list[Fault] = []
     folder = config.data_dir / "archive"
-    found = run(folder, query, sql=options["sql"], faults=faults)
+    # What came in lately is not in the archive yet: it is read from the journal.
+    tail = rows(
+        config.data_dir / "journal", ZoneInfo(config.time_zone), load_index(folder).position, None, faults.append
+    )
+    found = run(folder, query, tail=tail, sql=options["sql"], faults=faults)
     start = time.monotonic()
     try:
         if shared.json:

@@ -111,6 +111,35 @@ def _receivers(value: Any) -> frozenset[str]:
     return frozenset(value)
 
 
+class Files(NamedTuple):
+    """Text files that are followed: a path, maybe with * and ?, and the log source that was stated for them."""
+
+    pattern: str
+    stated: str | None = None
+
+
+def _followed(value: Any) -> tuple[Files, ...]:
+    """Paths, each maybe with a log source behind a blank. Raises UnfitError."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UnfitError(message("a list of files is expected ([`/var/log/app/*.log product=linux,service=app`])"))
+    found = []
+    for each in value:
+        pattern, _, stated = each.partition(" ")
+        if not pattern.startswith("/"):
+            raise UnfitError(message('"{path}" is not a whole path: it must start with / or ~/', path=pattern))
+        parts = [part.partition("=")[0] for part in stated.strip().split(",")] if stated.strip() else []
+        if not set(parts) <= {"product", "category", "service"}:
+            raise UnfitError(message('"{text}" is not a log source (product=…,category=…,service=…)', text=stated))
+        found.append(Files(pattern, stated.strip() or None))
+    return tuple(found)
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UnfitError(message("true or false is expected"))
+    return value
+
+
 RECEIVERS: Final = {
     "syslog_udp": (514, "syslog over UDP"),
     "syslog_tcp": (514, "syslog over TCP"),
@@ -161,6 +190,19 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "From which networks is received; anybody else is turned away.",
         _networks,
     ),
+    Setting("read.journal", "true", "Whether this machine's own journal (systemd's) is read.", _yes_or_no),
+    Setting(
+        "read.files",
+        "none",
+        "Text files that are followed, maybe with * and ?, each with its log source behind a blank where it is known.",
+        _followed,
+    ),
+    Setting(
+        "read.drop",
+        "drop, in the data folder",
+        "A folder in which recordings (EVTX, archives) and Microsoft 365 audit exports are laid down to be read.",
+        _folder,
+    ),
 )
 
 
@@ -180,6 +222,15 @@ class Config:
     plain: frozenset[str] = frozenset()
     networks: tuple[str, ...] | None = None
     """None: the private ones that this machine is attached to."""
+    journal: bool = True
+    followed: tuple[Files, ...] = ()
+    drop: Path | None = None
+    """None: in the data folder."""
+
+    @property
+    def drop_dir(self) -> Path:
+        """Where recordings are laid down."""
+        return self.data_dir / "drop" if self.drop is None else self.drop
 
     @property
     def rules_dir(self) -> Path:
@@ -215,6 +266,9 @@ def load(
         listen={name: stated.get(f"listen.{name}", default) for name, default in _LISTEN.items()},
         plain=stated.get("listen.plain", frozenset()),
         networks=stated.get("listen.networks"),
+        journal=stated.get("read.journal", True),
+        followed=stated.get("read.files", ()),
+        drop=stated.get("read.drop"),
     )
 
 

@@ -69,6 +69,12 @@ def micros_of(moment: datetime) -> int:
     return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 
+def iso_of(micros: int) -> str:
+    """The moment of so many microseconds since 1970, in ISO 8601 (UTC)."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def moment_of(text: str, zone: tzinfo) -> datetime | None:
     """The moment a text writes, in the zone: ISO 8601 (without a zone it is the zone's own), or seconds, milliseconds
     or microseconds since 1970. None where it is no time."""

@@ -1,13 +1,13 @@
 """Base matches in the order of time → what correlations say of them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, Firing, in_order, silenced
 from beffroi.detect.ir import LEVELS
+from beffroi.detect.values import iso_of
 from beffroi.hunting.request import Outcome, Request
 from beffroi.hunting.spill import SortedSpill
 from beffroi.rules.repository import RuleSet
@@ -48,7 +48,7 @@ def _told(correlation: Correlation, firing: Firing) -> dict[str, Any]:
         {
             "file": each.identity.file,
             "record_id": each.identity.record,
-            "time": _iso(each.time_us),
+            "time": iso_of(each.time_us),
             "rule_id": each.rule_id,
         }
         for each in firing.events
@@ -57,7 +57,7 @@ def _told(correlation: Correlation, firing: Firing) -> dict[str, Any]:
     hosts = {each.identity.host for each in firing.events if isinstance(each.identity, _Identity)}
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in firing.group}
     return {
-        "time": _iso(firing.time_us),
+        "time": iso_of(firing.time_us),
         "rule_id": correlation.id,
         "rule": correlation.title,
         "level": correlation.level,
@@ -70,8 +70,3 @@ def _told(correlation: Correlation, firing: Firing) -> dict[str, Any]:
         "total": firing.total,
         "events": events,
     }
-
-
-def _iso(micros: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

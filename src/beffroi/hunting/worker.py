@@ -47,7 +47,11 @@ class Worker:
         self._request = request
         self.named = frozenset(shown(path) for path in request.paths)
         least = LEVELS.index(request.level)
-        self._feeding = _needed_fields(ruleset)
+        self._feeding: dict[str, frozenset[str]] = {}
+        if ruleset.correlations:
+            from beffroi.detect.correlation import fields_needed  # a hunt without correlations starts without it
+
+            self._feeding = fields_needed(ruleset.correlations)
         wanted = [rule for rule in ruleset.rules if rule.id in self._feeding or LEVELS.index(rule.level) >= least]
         self._told = {rule.id for rule in wanted if not rule.silent and LEVELS.index(rule.level) >= least}
         self._matcher = Matcher(wanted, request.zone)
@@ -145,16 +149,6 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean(part) for part in value]
     return value
-
-
-def _needed_fields(ruleset: RuleSet) -> dict[str, frozenset[str]]:
-    """For each rule that a correlation rests on: the fields that correlations read of its events."""
-    needed: dict[str, set[str]] = {}
-    for correlation in ruleset.correlations:
-        for own_id in correlation.rules:
-            names = (*correlation.group_by, *correlation.fields)
-            needed.setdefault(own_id, set()).update(correlation.field_of(name, own_id) for name in names)
-    return {own_id: frozenset(fields) for own_id, fields in needed.items()}
 
 
 def _base(

@@ -4,14 +4,18 @@ import asyncio
 import errno
 import logging
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 from beffroi.core.config import Config, Listen
 from beffroi.core.model import Message, message
 from beffroi.logs.receivers import Limits, Lumberjack, Relp, SyslogTcp, SyslogTls, SyslogUdp
-from beffroi.logs.receivers.http import Bulk, Hec, Otlp, listening, serve
+from beffroi.logs.receivers.files import Drop, Follow, Followed, Journald
+from beffroi.logs.receivers.http.bulk import BulkReceiver
+from beffroi.logs.receivers.http.hec import HecReceiver
+from beffroi.logs.receivers.http.otlp import OtlpReceiver
+from beffroi.logs.receivers.http.serving import HttpServer
 from beffroi.store.authorities import Authorities
 from beffroi.watching.keeper import Keeper
 from beffroi.watching.networks import lets_in
@@ -26,7 +30,7 @@ UNPRIVILEGED: Final = 5514
 STREAMS: Final[dict[str, Any]] = {
     "syslog_udp": SyslogUdp, "syslog_tcp": SyslogTcp, "syslog_tls": SyslogTls, "relp": Relp, "lumberjack": Lumberjack,
 }  # fmt: skip
-HTTP: Final[dict[str, Any]] = {"bulk": Bulk, "hec": Hec, "otlp": Otlp}
+HTTP: Final[dict[str, Any]] = {"bulk": BulkReceiver, "hec": HecReceiver, "otlp": OtlpReceiver}
 
 
 class Receiving:
@@ -37,10 +41,10 @@ class Receiving:
         self.tls = tls is not None
         self.bound: Listen | None = None
         self.trouble: Message | None = None
-        self.tally: Counter[str] = Counter()
         self._listen = listen
         self._keeper = keeper
         self._context = tls
+        self._counted: Callable[[], dict[str, int]] = dict
         self.tried = asyncio.Event()
         """It listens, or it is known that it cannot."""
 
@@ -62,7 +66,7 @@ class Receiving:
 
     def counts(self) -> dict[str, int]:
         """What it has done, by name."""
-        return dict(self.tally) if self.name in HTTP else self._counted()
+        return self._counted()
 
     def _open(self) -> Callable[[], Awaitable[None]]:
         """Bind it; what serves it. Raises OSError."""
@@ -74,25 +78,22 @@ class Receiving:
             return self._at(self._listen._replace(port=UNPRIVILEGED))
 
     def _at(self, listen: Listen) -> Callable[[], Awaitable[None]]:
+        keeper = self._keeper
+
+        def welcome(peer: str) -> bool:
+            return lets_in(keeper.networks, peer)
+
+        receiver: Any
         if self.name in HTTP:
-            socket = listening(listen.address, listen.port)
-            self.bound = Listen(listen.address, socket.getsockname()[1])
-            app = HTTP[self.name](self._keeper)
-            return lambda: serve(app, [socket], tls=self._context, tally=self.tally)
-        limits = Limits(welcome=lambda peer: lets_in(self._keeper.networks, peer))
-        kind = STREAMS[self.name]
-        receiver = (
-            kind(listen, self._keeper, limits)
-            if self.name in ("syslog_udp", "syslog_tcp")
-            else kind(listen, self._keeper, limits, tls=self._context)
-        )
+            receiver = HttpServer(HTTP[self.name](keeper), listen, tls=self._context, welcome=welcome)
+            self._counted = lambda: dict(receiver.tally)
+        else:
+            secured = {} if self.name in ("syslog_udp", "syslog_tcp") else {"tls": self._context}
+            receiver = STREAMS[self.name](listen, keeper, Limits(welcome=welcome), **secured)
+            self._counted = lambda: asdict(receiver.counts)
         self.bound = Listen(listen.address, receiver.bind()[1])
-        self._counted = lambda: {name: getattr(receiver.counts, name) for name in receiver.counts.__slots__}
         served: Callable[[], Awaitable[None]] = receiver.serve
         return served
-
-    def _counted(self) -> dict[str, int]:
-        return {}
 
     def _hindered(self, error: OSError) -> Message:
         port = self._listen.port
@@ -124,4 +125,19 @@ def receivers(config: Config, keeper: Keeper, authorities: Authorities) -> list[
         # HTTP senders may show a token instead of a certificate.
         context = authorities.server_context(require_client=name not in HTTP) if secured else None
         made.append(Receiving(name, listen, keeper, context))
+    return made
+
+
+def readers(config: Config, keeper: Keeper) -> list[Any]:
+    """What is read instead of received: the machine's own journal, files that are followed, the drop folder. Each has `name`, `serve`
+    and `complaints`."""
+    state = config.data_dir / "read"
+    state.mkdir(mode=0o700, exist_ok=True)
+    config.drop_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made: list[Any] = [Drop(keeper, config.drop_dir, state / "drop.json")]
+    if config.journal:
+        made.append(Journald(keeper, state / "journal.json"))
+    if config.followed:
+        files = [Followed(each.pattern, each.stated) for each in config.followed]
+        made.append(Follow(keeper, files, state / "files.json"))
     return made

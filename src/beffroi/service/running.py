@@ -10,6 +10,7 @@ import logging
 import secrets
 import signal
 import ssl
+import sys
 import tempfile
 import time
 from collections import deque
@@ -19,21 +20,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import select
+import msgspec
+from sqlalchemy import Connection, select
 
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Message, message
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
-from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records
-from beffroi.rules.repository import PACK
+from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
+from beffroi.rules.repository import PACK, load
+from beffroi.rules.update import live
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
-from beffroi.service.receivers import Receiving, receivers
+from beffroi.service.receivers import Receiving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.store.house import House
 from beffroi.watching import networks, recorder, selftest
+from beffroi.watching.archiving import Done, Job
 from beffroi.watching.frames import Begin
 from beffroi.watching.keeper import OWN, Keeper
 from beffroi.watching.neighbours import ARP, Neighbours, in_table
@@ -47,6 +51,12 @@ FIRST_TEST: Final = 20.0
 """Seconds after the start before the first sign of life is sent through the receivers."""
 COMES_OUT: Final = 60.0
 """Seconds within which it must have come out."""
+MARK: Final = 0.25
+"""Seconds between two moments by which the lag is measured."""
+ARCHIVE: Final = 300.0
+"""Seconds between two turns of the archive; what lies between is found in the journal."""
+COMPACT: Final = 3_600.0
+"""Seconds between two turns in which small files are merged."""
 RATE: Final = 60
 """Seconds over which the rate of events is told."""
 NEIGHBOURLY: Final = 7 * DAY
@@ -79,14 +89,20 @@ class Service:
         )
         self.understanding = Understanding(store, self._begin, tell=self._understood)
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
+        self.reading = readers(config, self.keeper)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
         """The receivers listen and the rules are loaded."""
         self._seen: deque[tuple[float, dict[str, Seen]]] = deque()
         self._rates: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=RATE + 1)
+        self._marks: deque[tuple[int, float]] = deque([(self.journal.durable, time.monotonic())])
+        """Positions of the journal with the moment at which they were on disk, a few a second."""
         self._tokens: dict[str, str] = {}
         """Signs of life that are on their way: token → receiver."""
         self._came_out = asyncio.Event()
+        self.archived = 0
+        """The journal's position up to which everything is in the archive."""
+        self.archive_trouble: Message | None = None
 
     # --- what others ask ----------------------------------------------------------------------------------------------------
 
@@ -97,9 +113,13 @@ class Service:
         return (self.keeper.events - before) / max(now - then, 1.0)
 
     @property
-    def lag_bytes(self) -> int:
-        """Bytes of the journal that are on disk and not yet understood."""
-        return max(0, self.journal.durable - self.understanding.position)
+    def lag_seconds(self) -> float:
+        """For how long the oldest event that is on disk has not been understood; 0 when all is."""
+        while self._marks and self._marks[0][0] <= self.understanding.position:
+            self._marks.popleft()
+        if self.journal.durable <= self.understanding.position or not self._marks:
+            return 0.0
+        return round(time.monotonic() - self._marks[0][1], 1)
 
     # --- life ---------------------------------------------------------------------------------------------------------------
 
@@ -117,11 +137,13 @@ class Service:
                     ("follow the store", self._follow_store()),
                     ("look after the house", self._each_minute()),
                     ("show signs of life", self._selftests()),
+                    ("archive", self._archive()),
                     ("measure", self._measure()),
                     ("feed the watchdog", self._watchdog()),
                 )
             ]
             tasks += [group.create_task(each.run(), name=f"receive {each.name}") for each in self.receiving]
+            tasks += [group.create_task(each.serve(), name=f"read {each.name}") for each in self.reading]
             tasks += [group.create_task(_run(work), name="serve commands") for work in serve]
             announcing = group.create_task(self._announce(), name="announce")
             await stop.wait()
@@ -142,6 +164,10 @@ class Service:
         position = -1
         while True:
             position = await self.journal.advanced(position)
+            while self._marks and self._marks[0][0] <= self.understanding.position:
+                self._marks.popleft()
+            if not self._marks or time.monotonic() - self._marks[-1][1] > MARK:
+                self._marks.append((position, time.monotonic()))
             self.understanding.durable(position)
 
     # --- sources and rules --------------------------------------------------------------------------------------------------
@@ -150,7 +176,11 @@ class Service:
         """Take in what people decide: sources, rules, settings."""
         loop = asyncio.get_running_loop()
         stirred = asyncio.Event()
-        with self.store.listen(lambda: loop.call_soon_threadsafe(stirred.set)):
+
+        def told() -> None:
+            loop.call_soon_threadsafe(stirred.set)
+
+        with self.store.listen(told):
             since = await asyncio.to_thread(self._newest)
             while True:
                 await stirred.wait()
@@ -176,13 +206,11 @@ class Service:
     async def _sources_changed(self) -> None:
         """Who is known now; what was held aside of somebody goes into the journal, or away."""
         self.keeper.registry = registry = await asyncio.to_thread(self._registry)
-        known = {source.id: source for source in registry.sources}
-        for source_id in self.waiting.held():
-            source = known.get(source_id)
-            if source is None or source.state == "rejected":
-                await asyncio.to_thread(self.waiting.discard, source_id)
-            elif source.state != "new":
-                await self._release(source_id)
+        due = upkeep.due(self.waiting.held(), registry.sources)
+        for source_id in due.discard:
+            await asyncio.to_thread(self.waiting.discard, source_id)
+        for source_id in due.release:
+            await self._release(source_id)
 
     async def _release(self, source_id: str) -> None:
         try:
@@ -201,7 +229,7 @@ class Service:
             return records.meet(change, stranger, now=datetime.now(UTC))
 
     def _begin(self) -> Begin:
-        folders = [PACK, self.config.rules_dir] if self.config.rules_dir.is_dir() else [PACK]
+        folders = _rule_folders(self.config)
         with self.store.read() as connection:
             off = connection.scalars(
                 select(tables.rule_switches.c.rule_id).where(tables.rule_switches.c.enabled == 0)
@@ -277,6 +305,8 @@ class Service:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
         if self.understanding.trouble is not None:
             own["understanding"] = self.understanding.trouble
+        if self.archive_trouble is not None:
+            own["archive"] = self.archive_trouble
         if self.understanding.faults:
             own["journal"] = message(
                 "a part of the journal could not be read: {what}", what=self.understanding.faults[0].told
@@ -302,21 +332,63 @@ class Service:
         """Forget what its days are over of: matches, hours, strangers, the feed, the journal that was understood."""
         with self.store.read() as connection:
             days = settings.get(connection, "archive.days")
-            waiting_days = settings.get(connection, "sources.waiting_days")
             keep_from = self._keep_journal_from(connection)
         recorder.forget(self.store, now - timedelta(days=days))
+        upkeep.tend(self.store, self.waiting, now)
         with self.store.write() as change:
-            gone = records.forget_strangers(change, now, waiting_days)
             feed.prune(change)
-        for source_id in gone:
-            self.waiting.discard(source_id)
-        self.waiting.expire(int((now - timedelta(days=waiting_days)).timestamp() * 1_000_000))
         self.journal.trim(keep_from)
 
-    def _keep_journal_from(self, connection: object) -> int:
-        """The position before which nobody needs the journal any more."""
-        _, state, state_after = recorder.begin_at(connection)  # type: ignore[arg-type]
-        return state_after if state else self.understanding.position
+    def _keep_journal_from(self, connection: Connection) -> int:
+        """The position before which nobody needs the journal any more: understanding begins again there, the archive has it."""
+        _, _, state_after = recorder.begin_at(connection)
+        return min(state_after, self.archived)
+
+    async def _archive(self) -> None:
+        """Bring what is understood into the archive, now and then, in a process of its own."""
+        await self.ready.wait()
+        compacted = time.monotonic()
+        while True:
+            await asyncio.sleep(ARCHIVE)
+            until = self.journal.durable
+            compact = time.monotonic() - compacted > COMPACT
+            if until <= self.archived and not compact:
+                continue
+            if await self._archived(until, compact=compact) and compact:
+                compacted = time.monotonic()
+
+    async def _archived(self, until: int, *, compact: bool) -> bool:
+        """Archive up to a position; whether it was done."""
+        with self.store.read() as connection:
+            days, share = settings.get(connection, "archive.days"), settings.get(connection, "archive.disk_share")
+        job = Job(
+            journal=str(self.config.data_dir / "journal"),
+            archive=str(self.config.data_dir / "archive"),
+            until=until,
+            zone=self.config.time_zone,
+            days=days,
+            share=share / 100,
+            compact=compact,
+        )
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.archiving", msgspec.json.encode(job).decode(),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            said, complained = await child.communicate()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                child.kill()
+            raise
+        if child.returncode != 0:
+            last = complained.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=last)
+            log.error("archiving ended with code %s: %s", child.returncode, last)
+            return False
+        done = msgspec.json.decode(said, type=Done)
+        self.archived = done.position
+        self.archive_trouble = None
+        return True
 
     async def _selftests(self) -> None:
         await self.ready.wait()
@@ -358,7 +430,8 @@ class Service:
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._rates.append((time.monotonic(), self.keeper.events))
+            now = time.monotonic()
+            self._rates.append((now, self.keeper.events))
 
     async def _watchdog(self) -> None:
         """Say that the loop turns: a service that hangs is started again."""
@@ -378,6 +451,25 @@ async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[
         store = held.enter_context(await asyncio.to_thread(Store.open, config.data_dir))
         service = Service(config, store, held)
         await service.run(servers(service), stop)
+
+
+def check(config: Config) -> None:
+    """See whether the service could run: the store opens and is migrated, the keys and the rules are good. Raises StoreError and
+    InputError."""
+    with Store.open(config.data_dir) as store:
+        House.open(store)
+        with store.read() as connection:
+            recorder.begin_at(connection)
+            Registry.load(connection)
+        with Journal.open(config.data_dir / "journal"):
+            pass
+    load(_rule_folders(config), cache_folder=config.cache_dir)
+
+
+def _rule_folders(config: Config) -> list[Path]:
+    """Beffroi's own rules, and those that somebody loaded."""
+    loaded = live(config.rules_dir)
+    return [PACK] if loaded is None else [PACK, loaded]
 
 
 async def _run(work: Callable[[], Awaitable[None]]) -> None:

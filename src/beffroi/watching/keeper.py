@@ -29,11 +29,13 @@ OWN: Final = "beffroi"
 class Guest:
     """A sender that was let in (`logs.arrival.Admission`). Who it is is looked up anew when the sources have changed."""
 
-    __slots__ = ("generation", "who")
+    __slots__ = ("generation", "peer", "receiver", "who")
 
-    def __init__(self, who: Known | Unknown, generation: int) -> None:
+    def __init__(self, who: Known | Unknown, generation: int, proof: Proof) -> None:
         self.who = who
         self.generation = generation
+        self.receiver = proof.receiver
+        self.peer = proof.peer
 
     @property
     def held(self) -> bool:
@@ -103,10 +105,9 @@ class Keeper:
         if proof.peer and not lets_in(self.networks, proof.peer):
             self.turned_away["network"] += 1
             raise Refused
-        if self._is_own(proof):
-            proof = Proof(OWN, "", name=OWN)
+        known_by = Proof(OWN, "", name=OWN) if self._is_own(proof) else proof
         try:
-            return Guest(self._registry.admit(proof), self._generation)
+            return Guest(self._registry.admit(known_by), self._generation, proof)
         except Refused as refused:
             self.turned_away["rejected" if refused.known else "unknown"] += 1
             raise
@@ -133,7 +134,7 @@ class Keeper:
         await self._make_room(source, size, wait=wait)
         try:
             who = guest.who
-            arrival = Arrival(self._clock(), source, who.receiver, who.peer, batch.form, batch.messages, batch.ids,
+            arrival = Arrival(self._clock(), source, guest.receiver, guest.peer, batch.form, batch.messages, batch.ids,
                               batch.stated, batch.historic)  # fmt: skip
             if who.held:
                 await self._hold(arrival)

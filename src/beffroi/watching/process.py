@@ -39,6 +39,7 @@ class Process:
         self._heard = b""
         self._durable = 0
         self._position = 0
+        self._stored = 0
         self._reader: JournalReader | None = None
         self._understander: Understander | None = None
         self._settled = self._snapshot = time.monotonic()
@@ -77,9 +78,9 @@ class Process:
         else:
             self._reader = JournalReader(Path(begin.journal), tell=self._faults.append)
             fresh = bool(begin.state) and not self._understander.restore(begin.state)
-            # Without the state what lies before the checkpoint would only be half understood; it was stored already.
-            self._position = begin.state_after if begin.state and not fresh else begin.after
-            self._durable = max(self._durable, self._position)
+            # What lies between the state and the checkpoint is understood again, for the correlations; it was stored already.
+            self._position, self._stored = begin.state_after, begin.after
+            self._durable = max(self._durable, self._stored)
         del before
         self._tell(
             Ready(len(ruleset.rules), len(ruleset.correlations), [fault.to_plain() for fault in ruleset.refused], fresh)
@@ -99,15 +100,16 @@ class Process:
         else:
             understood = Understood(self._position)
         self._position = understood.position
-        if arrivals or self._faults:
-            self._send(understood)
+        if (arrivals and self._position > self._stored) or self._faults:
+            self._send(understood if self._position > self._stored else Understood(self._stored))
         if self._since_snapshot >= MANY:
             self._take_snapshot()
 
     def _read(self) -> list[tuple[int, Arrival]]:
         assert self._reader is not None
+        until = self._stored if self._position < self._stored else self._durable
         try:
-            arrivals = self._reader.read(self._position, TURN, until=self._durable)
+            arrivals = self._reader.read(self._position, TURN, until=until)
         except Trimmed as trimmed:
             # Only when somebody removed files: what is left is read, and the gap is told.
             lost = message("what lay here was removed before it was understood")
@@ -115,7 +117,7 @@ class Process:
             self._position = trimmed.oldest
             return []
         if not arrivals:
-            self._position = self._durable
+            self._position = until
         return arrivals
 
     def _rest(self) -> None:

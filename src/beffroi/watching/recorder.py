@@ -14,14 +14,14 @@ from sqlalchemy.dialects.sqlite import insert  # PostgreSQL's says the same in t
 
 from beffroi.core.model import LogSource
 from beffroi.detect.values import iso_of
+from beffroi.logs.sources import records
+from beffroi.logs.sources.actions import BY_HAND
 from beffroi.store import Store, feed, tables
 from beffroi.watching.frames import State
-from beffroi.watching.understanding import Found, Seen, Understood
+from beffroi.watching.understanding import Found, Seen, Understood, moment
 
 CHECKPOINT: Final = "understanding"
 """The name of the checkpoint, and of the correlations' state."""
-
-HOUR: Final = 3_600_000_000  # microseconds
 
 
 def begin_at(connection: Connection) -> tuple[int, bytes, int]:
@@ -123,22 +123,13 @@ def _row(found: Found, noted: str) -> dict[str, Any]:
 
 
 def _seen(change: Connection, source: str, seen: Seen, arrived: int) -> None:
-    hours = insert(tables.source_hours).values(
-        source_id=source, hour=arrived // HOUR, events=seen.events, unread=seen.unread
-    )
-    change.execute(
-        hours.on_conflict_do_update(
-            index_elements=["source_id", "hour"],
-            set_={
-                "events": tables.source_hours.c.events + hours.excluded.events,
-                "unread": tables.source_hours.c.unread + hours.excluded.unread,
-            },
-        )
-    )
+    arrived_at = datetime.fromtimestamp(arrived / 1e6, UTC)
+    newest = moment(seen.newest) if seen.newest else None
+    records.heard(change, source, arrived=arrived_at, events=seen.events, unread=seen.unread, last_event=newest)
     change.execute(
         update(tables.sources)
-        .where(tables.sources.c.id == source)
-        .values(last_event=iso_of(seen.newest) if seen.newest else None, last_arrival=iso_of(arrived))
+        .where(tables.sources.c.id == source, tables.sources.c.kind == BY_HAND)
+        .values(kind=seen.receiver)
     )
 
 

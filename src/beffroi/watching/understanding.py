@@ -5,6 +5,7 @@ The same arrivals from the same state give the same results, so after a crash wh
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import micros_of, text_of
 from beffroi.logs.arrival import Arrival, Form
-from beffroi.logs.formats.normal import Context, Normalised, normalise
+from beffroi.logs.formats.normal import Context, Normalised
+from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
 from beffroi.watching.selftest import token_in
 
@@ -51,6 +53,8 @@ class Withdrawn(msgspec.Struct, array_like=True):
 class Seen(msgspec.Struct):
     """What a source showed in some arrivals. Times are in microseconds since 1970."""
 
+    receiver: str = ""
+    """Where it was met last."""
     events: int = 0
     unread: int = 0
     """Messages that no reader understood: kept, searchable, but no rule saw their fields."""
@@ -96,7 +100,6 @@ class Understander:
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
         self._correlator = Correlator(ruleset.correlations)
-        self._stated: dict[str, LogSource | None] = {}
 
     def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
         """What the arrivals mean; each comes with the journal's position after it."""
@@ -140,7 +143,8 @@ class Understander:
         seen = result.seen.get(arrival.source)
         if seen is None:
             seen = result.seen[arrival.source] = Seen()
-        context = Context(moment(arrival.arrived), self._zone, arrival.peer, self._statement(arrival.stated))
+        seen.receiver = arrival.receiver
+        context = Context(moment(arrival.arrived), self._zone, arrival.peer, statement(arrival.stated))
         form = Form(arrival.form)
         place = 0
         for number, message in enumerate(arrival.messages):
@@ -241,14 +245,6 @@ class Understander:
                 )
             )
 
-    def _statement(self, stated: str | None) -> LogSource | None:
-        if stated is None:
-            return None
-        if stated not in self._stated:
-            parts = dict(part.partition("=")[::2] for part in stated.split(","))
-            self._stated[stated] = LogSource(parts.get("product"), parts.get("category"), parts.get("service"))
-        return self._stated[stated]
-
 
 class _Heard:
     """An event with where it lies in the journal."""
@@ -267,11 +263,7 @@ class _Heard:
         own = normal.identity if normal.identity is not None else sent_as
         self.identity = None if own is None else f"{arrival.source}\x1f{own}"
         # Raw JSON helps to look for keywords only where the fields come straight from it.
-        raw = (
-            message
-            if normal.logsource is None and arrival.form in (Form.JSON, Form.WINDOWS) and message[:1] == b"{"
-            else None
-        )
+        raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
         self.event: Event = (place, normal.fields, raw)
 
     @property
@@ -283,6 +275,15 @@ class _Heard:
 def moment(micros: int) -> datetime:
     """The moment of so many microseconds since 1970 (UTC)."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+@lru_cache(maxsize=256)
+def statement(stated: str | None) -> LogSource | None:
+    """The log source that a person stated ("product=linux,service=auth")."""
+    if stated is None:
+        return None
+    parts = dict(part.partition("=")[::2] for part in stated.split(","))
+    return LogSource(parts.get("product"), parts.get("category"), parts.get("service"))
 
 
 def _kept(fields: Fields) -> dict[str, Any]:

@@ -10,7 +10,7 @@ What it means is decided in docs/correlation.md.
 """
 
 from beffroi.detect.correlation.correlator import Correlator, in_order
-from beffroi.detect.correlation.definition import Correlation, Unevaluable, arrange, silenced
+from beffroi.detect.correlation.definition import Correlation, Unevaluable, arrange, fields_needed, silenced
 from beffroi.detect.correlation.records import (
     BaseMatch,
     Change,
@@ -35,6 +35,7 @@ __all__ = [
     "StateError",
     "Unevaluable",
     "arrange",
+    "fields_needed",
     "in_order",
     "silenced",
 ]

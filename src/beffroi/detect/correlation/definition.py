@@ -158,3 +158,13 @@ def _cannot_rest(upper: Correlation, lower: Correlation, lower_is_refused: bool)
 def silenced(correlations: Iterable[Correlation]) -> frozenset[str]:
     """The ids of rules and correlations that do not speak for themselves: some correlation refers to them without `generate`."""
     return frozenset(rule for each in correlations if not each.generate for rule in each.rules)
+
+
+def fields_needed(correlations: Iterable[Correlation]) -> dict[str, frozenset[str]]:
+    """For each rule that a correlation rests on: the fields that correlations read of its events."""
+    needed: dict[str, set[str]] = {}
+    for correlation in correlations:
+        for own_id in correlation.rules:
+            names = (*correlation.group_by, *correlation.fields)
+            needed.setdefault(own_id, set()).update(correlation.field_of(name, own_id) for name in names)
+    return {own_id: frozenset(fields) for own_id, fields in needed.items()}

@@ -1,0 +1,131 @@
+"""The journal → the archive, in a process of its own: `python -m beffroi.watching.archiving JOB`, where JOB is JSON.
+
+It begins behind what the archive holds, so being killed at any moment costs time and nothing else. The journal may be trimmed only
+as far as the archive reaches.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from beffroi.core.model import Fault, LogSource, UnfitError
+from beffroi.detect.values import micros_of
+from beffroi.logs.archive import Archiver, Row
+from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats.normal import Context
+from beffroi.logs.formats.understood import normalise
+from beffroi.logs.journal import JournalReader, Trimmed
+from beffroi.watching.understanding import moment, statement
+
+TURN = 4 << 20  # bytes of the journal that are read at a time
+
+
+class Job(msgspec.Struct, forbid_unknown_fields=True):
+    """What to archive: up to which position, and what to keep. `compact` also merges small files."""
+
+    journal: str
+    archive: str
+    until: int
+    zone: str
+    days: int
+    share: float
+    compact: bool = False
+
+
+class Done(msgspec.Struct):
+    """What came of it: the position that the archive reaches, its size in bytes, the days that were let go."""
+
+    position: int
+    size: int
+    gone: list[str]
+    faults: list[list[object]]
+
+
+def rows(
+    journal: Path, zone: tzinfo, after: int, until: int | None, tell: Callable[[Fault], None] = lambda _: None
+) -> Iterator[Row]:
+    """The events of the journal behind a position, as the archive holds them. Without `until` all that is whole on disk."""
+    for position, arrival in _arrivals(journal, after, until, tell):
+        yield from _rows(position, arrival, zone)
+
+
+def _arrivals(
+    journal: Path, after: int, until: int | None, tell: Callable[[Fault], None]
+) -> Iterator[tuple[int, Arrival]]:
+    with JournalReader(journal, tell=tell) as reader:
+        position = max(after, 0)
+        while True:
+            try:
+                found = reader.read(position, TURN, until)
+            except Trimmed as trimmed:
+                position = trimmed.oldest
+                continue
+            if not found:
+                return
+            yield from found
+            position = found[-1][0]
+
+
+def _rows(position: int, arrival: Arrival, zone: tzinfo) -> Iterator[Row]:
+    context = Context(moment(arrival.arrived), zone, arrival.peer, statement(arrival.stated))
+    place = 0
+    for raw in arrival.messages:
+        try:
+            normals = normalise(Form(arrival.form), raw, context)
+        except UnfitError:
+            # Nobody can read it, and it was acknowledged: it is kept, and found by its words.
+            yield Row(position, place, None, arrival.arrived, arrival.source, None, None, {}, raw, arrival.historic)
+            place += 1
+            continue
+        for normal in normals:
+            yield Row(
+                position,
+                place,
+                None if normal.time is None else micros_of(normal.time),
+                arrival.arrived,
+                arrival.source,
+                normal.host,
+                normal.logsource or _windows(normal.fields),
+                normal.fields,
+                raw,
+                arrival.historic,
+            )
+            place += 1
+
+
+def _windows(fields: dict[str, object]) -> LogSource | None:
+    channel = fields.get("Channel")
+    return LogSource("windows", None, channel.lower()) if isinstance(channel, str) and channel else None
+
+
+def archive(job: Job, now: datetime) -> Done:
+    """Do it. Raises OSError and StoreError; then what was wholly written before stays."""
+    faults: list[Fault] = []
+    archiver = Archiver(Path(job.archive), days=job.days, share=job.share)
+    try:
+        archiver.add(rows(Path(job.journal), ZoneInfo(job.zone), archiver.position, job.until, faults.append))
+        archiver.flush()
+        gone = archiver.retain(now)
+        if job.compact:
+            archiver.compact(now)
+        faults += archiver.faults
+        return Done(archiver.position, archiver.size, gone, [fault.to_plain() for fault in faults[:100]])
+    finally:
+        archiver.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Archive as the job says, and tell on stdout what came of it."""
+    os.nice(10)  # nobody waits for it
+    done = archive(msgspec.json.decode(arguments[0], type=Job), datetime.now(UTC))
+    sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
