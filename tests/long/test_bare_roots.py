@@ -53,7 +53,7 @@ class BareRoot:
         inside = [
             "env",
             "-i",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             f"HOME={'/root' if user == 0 else '/home/nurse'}",
             *settings,
         ]
