@@ -16,6 +16,7 @@ import click
 import orjson
 
 from beffroi.cli.options import Shared, shared_options
+from beffroi.cli.owner import become_owner
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, UsageError
 from beffroi.core.model import Fault, LogSource
@@ -65,7 +66,10 @@ def search(shared: Shared, **options: Any) -> Exit:
     config = load_config(options["config"], data_dir=options["data_dir"])
     query, limit = _query(options, ZoneInfo(config.time_zone), datetime.now(UTC), shared, as_csv=options["as_csv"])
     faults: list[Fault] = []
+    become_owner(config.data_dir)
     folder = config.data_dir / "archive"
+    if (config.data_dir / "journal").is_dir():  # a house of today has a journal and no archive yet
+        folder.mkdir(mode=0o750, exist_ok=True)
     # What came in lately is not in the archive yet: it is read from the journal.
     tail = rows(
         config.data_dir / "journal", ZoneInfo(config.time_zone), load_index(folder).position, None, faults.append

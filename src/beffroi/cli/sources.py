@@ -102,8 +102,9 @@ def _proofs(say: Words) -> dict[str, str]:
 @house_options
 def accept(shared: Shared, config: Config, source: str, name: str | None) -> None:
     """Take what SOURCE sends, and what was held aside of it. SOURCE is its identifier or its name."""
+    say = _say(shared)
     row = act(config, "sources.accept", {"source": source, "name": name})
-    _told(shared, row, _say(shared)("What “{name}” sends counts from now on.", name=row["name"]))
+    _told(shared, row, say("What “{name}” sends counts from now on.", name=row["name"]))
 
 
 @sources.command()
@@ -112,8 +113,9 @@ def accept(shared: Shared, config: Config, source: str, name: str | None) -> Non
 @house_options
 def reject(shared: Shared, config: Config, source: str) -> None:
     """Take nothing more from SOURCE; what was held aside of it goes."""
+    say = _say(shared)
     row = act(config, "sources.reject", {"source": source})
-    _told(shared, row, _say(shared)("Nothing more is taken from “{name}”.", name=row["name"]))
+    _told(shared, row, say("Nothing more is taken from “{name}”.", name=row["name"]))
 
 
 @sources.command()
@@ -123,12 +125,13 @@ def reject(shared: Shared, config: Config, source: str) -> None:
 @house_options
 def token(shared: Shared, config: Config, name: str, *, renew: bool) -> None:
     """Make a source NAME that shows a token, and show the token: this once, and never again."""
+    say = _say(shared)
     row = act(config, "sources.token", {"name": name, "renew": renew})
     if shared.json:
         _json(row)
         return
     if not shared.quiet:
-        click.echo(_say(shared)("The token of “{name}”; it is shown this once:", name=printable(row["name"])), err=True)
+        click.echo(say("The token of “{name}”; it is shown this once:", name=printable(row["name"])), err=True)
     click.echo(row["token"])
 
 
@@ -140,6 +143,7 @@ def token(shared: Shared, config: Config, name: str, *, renew: bool) -> None:
 @house_options
 def certificate(shared: Shared, config: Config, name: str, out: Path, *, renew: bool) -> None:
     """Make a source NAME that shows a certificate; write its key, its certificate and the authority to trust."""
+    say = _say(shared)
     paths = _wanted(name, out)
     row = apart(config.data_dir, lambda: act(config, "sources.certificate", {"name": name, "renew": renew}))
     for path, kind in paths.items():
@@ -152,9 +156,7 @@ def certificate(shared: Shared, config: Config, name: str, out: Path, *, renew: 
         click.echo(printable(written))
     if not shared.quiet:
         day = row["expires"][:10]
-        click.echo(
-            _say(shared)("The certificate of “{name}” ends on {day}.", name=printable(row["name"]), day=day), err=True
-        )
+        click.echo(say("The certificate of “{name}” ends on {day}.", name=printable(row["name"]), day=day), err=True)
 
 
 @sources.command()
@@ -187,8 +189,9 @@ def silence(shared: Shared, config: Config, source: str, until: str | None, duri
 @house_options
 def rename(shared: Shared, config: Config, source: str, name: str) -> None:
     """Call SOURCE something else."""
+    say = _say(shared)
     row = act(config, "sources.rename", {"source": source, "name": name})
-    _told(shared, row, _say(shared)("It is called “{name}” now.", name=row["name"]))
+    _told(shared, row, say("It is called “{name}” now.", name=row["name"]))
 
 
 def _say(shared: Shared) -> Words:
