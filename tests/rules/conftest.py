@@ -39,7 +39,8 @@ def take(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     monkeypatch.setattr(os, "sync", lambda: None)  # the machine's other work is none of these tests'
 
     def taken(source: Path | str, **options: object) -> Result:
-        arguments: dict[str, object] = {"sha256": None, "try_rules": counted, "actor": "Odette Lambin", "limits": SMALL}
-        return update.update(source, folder=folder, store=store, **arguments | options)  # type: ignore[arg-type]
+        arguments: dict[str, object] = {"sha256": None, "try_rules": counted, "limits": SMALL}
+        register = update.Direct(store, "Odette Lambin", folder)
+        return update.update(source, folder=folder, register=register, **arguments | options)  # type: ignore[arg-type]
 
     return taken

@@ -118,11 +118,11 @@ def test_one_can_go_back_and_only_the_set_before_is_kept(
     for name in ("a", "b", "c"):
         take(archive(tmp_path / f"{name}.zip", {f"{name}.yml": RULE}))
     assert len(list((folder / "sets").iterdir())) == 2
-    result = update.back(folder=folder, try_rules=counted, actor="Odette Lambin", store=store)
+    result = update.back(folder=folder, try_rules=counted, register=update.Direct(store, "Odette Lambin", folder))
     assert in_use(folder) == {"b.yml": RULE}
     assert result.folder == update.live(folder)
     with pytest.raises(InputError, match="no older set of rules is kept"):
-        update.back(folder=folder, try_rules=counted, actor="Odette Lambin", store=store)
+        update.back(folder=folder, try_rules=counted, register=update.Direct(store, "Odette Lambin", folder))
     take(archive(tmp_path / "d.zip", {"d.yml": RULE}))
     assert in_use(folder) == {"d.yml": RULE}
     assert actions(store) == ["rules.update"] * 3 + ["rules.back", "rules.update"]
@@ -195,7 +195,7 @@ with Store.open(data) as store:
     for name in ("sync", "fsync", "rename", "replace", "symlink", "unlink", "mkdir"):
         watch(os, name)
     update.update(source, sha256=None, folder=data / "rules", try_rules=lambda rules: Report(loaded=1),
-                  actor="Odette Lambin", store=store)
+                  register=update.Direct(store, "Odette Lambin", data / "rules"))
 print(count)
 """
 
@@ -238,7 +238,8 @@ def test_after_kill_9_at_any_step_the_old_or_the_new_rules_are_whole_and_in_use(
             assert rules is not None
             assert entries[-1].details["set"] == rules.parent.name
             # From the old rules again, for the next step to die at.
-            update.update(first, sha256=None, folder=data / "rules", try_rules=counted, actor="O", store=store)
+            register = update.Direct(store, "O", data / "rules")
+            update.update(first, sha256=None, folder=data / "rules", try_rules=counted, register=register)
         assert {path.name[0] for path in (data / "rules" / "sets").iterdir()} == {"0"}, "nothing half made is left"
     assert killed >= 12
     assert ended["old"] > 0

@@ -190,3 +190,16 @@ def test_syslog_over_tcp_is_found_by_its_words(house: House) -> None:
     with socket.create_connection(("127.0.0.1", house.ports["syslog_tcp"])) as sender:
         sender.sendall(b"<86>Nov 25 12:00:00 nas frobd[1]: the door is open\n")
     house.until("SELECT 1 FROM source_hours WHERE events > 0")
+
+
+def test_new_rules_are_taken_in_while_it_runs(house: House, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rules.zip", "w") as archive:
+        archive.writestr("new.yml", RULE.replace("delete shadows", "wbadmin delete").replace("0001", "0009"))
+    update = ["rules", "update", "--from", str(tmp_path / "rules.zip"), "--config", str(house.config), "-q"]
+    assert main(update) == 0
+    until = time.monotonic() + 30
+    while time.monotonic() < until and not house.rows("SELECT 1 FROM matches WHERE rule_id LIKE '%0009'"):
+        bulk(house, windows(1, 4688, now(), CommandLine="wbadmin delete catalog"))
+        time.sleep(0.2)
+    assert ("11111111-2222-4333-8444-000000000009",) in house.rows("SELECT rule_id FROM matches")
+    assert [each["action"] for each in house.act("ledger.show", action="rules")][-1] == "rules.update"

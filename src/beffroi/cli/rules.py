@@ -1,6 +1,5 @@
 """`beffroi rules`: list, test, explain, coverage, update, and the switches of single rules."""
 
-import getpass
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -270,6 +269,24 @@ def coverage(
     return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
 
 
+class _Register:
+    """The exchange of rules, done by the service where it runs."""
+
+    def __init__(self, settings: Config) -> None:
+        self._settings = settings
+
+    def settle(self) -> None:
+        self._act("rules.settle", {})
+
+    def exchange(self, name: str, action: str, details: dict[str, Any]) -> None:
+        self._act("rules.exchange", {"name": name, "action": action, "details": details})
+
+    def _act(self, action: str, arguments: dict[str, Any]) -> None:
+        from beffroi.cli.client import act
+
+        act(self._settings, action, arguments)
+
+
 @rules.command()
 @click.option("--from", "source", metavar="FILE.zip|URL", help="Where the new rules are.")
 @click.option("--sha256", help="The SHA-256 that the archive must have; without it, it is shown.")
@@ -283,9 +300,9 @@ def update(
     data_dir: Path | None, config: Path | None,
 ) -> Exit:  # fmt: skip
     """Take new rules into use: all of them at once, after they were tried. The old ones are kept."""
+    from beffroi.cli.owner import become_owner
     from beffroi.rules import update as updates
     from beffroi.rules.trial import try_rules
-    from beffroi.store import Store
 
     if (source is None) is not backwards:
         raise UsageError("say where the rules are (--from FILE.zip or --from URL), or --back", verb="rules update")
@@ -295,18 +312,15 @@ def update(
     def tried(folder: Path) -> updates.Report:
         return try_rules(folder, zone=zone, cache_folder=settings.cache_dir)
 
-    with Store.open(settings.data_dir) as store:
-        common: dict[str, Any] = {
-            "folder": settings.rules_dir,
-            "try_rules": tried,
-            "actor": getpass.getuser(),
-            "store": store,
-        }
-        if backwards:
-            result = updates.back(**common)
-        else:
-            assert source is not None
-            result = updates.update(source, sha256=sha256, dry_run=dry_run, **common)
+    become_owner(settings.data_dir)
+    register = _Register(settings)
+    if backwards:
+        result = updates.back(folder=settings.rules_dir, try_rules=tried, register=register)
+    else:
+        assert source is not None
+        result = updates.update(
+            source, sha256=sha256, dry_run=dry_run, folder=settings.rules_dir, try_rules=tried, register=register
+        )
     report = result.report
     row = {
         "source": result.source, "sha256": result.sha256, "files": result.files, "left_out": result.left_out,

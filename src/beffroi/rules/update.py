@@ -22,18 +22,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
 
 from beffroi.core.errors import InputError, StoreError, UsageError
 from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
 from beffroi.store import Store, feed, ledger
+from beffroi.store.actions import Action, Actor, Nothing, Role
 
 LIVE: Final = "live"
 SETS: Final = "sets"
 RULES: Final = "rules"
 ABOUT: Final = "set.json"
 INCOMING: Final = ".incoming"
+_SET: Final = re.compile(r"\d{6,}-[0-9a-f]{16}", re.ASCII)
 TOLD: Final = ("rules.update", "rules.back", "rules.found")
 """The actions whose newest entry names the set in use."""
 
@@ -66,6 +70,31 @@ class Result:
     switched: bool
 
 
+class Register(Protocol):
+    """Where the exchange of sets is done and written down: the ledger's store, or the service that has it open."""
+
+    def settle(self) -> None:
+        """Write the entry that a crash right after an exchange left out."""
+
+    def exchange(self, name: str, action: str, details: dict[str, Any]) -> None:
+        """Have another set in use, and the entry of it in the ledger: both or neither."""
+
+
+class Direct:
+    """The register of whoever has the store open."""
+
+    def __init__(self, store: Store, actor: str, folder: Path) -> None:
+        self._store = store
+        self._actor = actor
+        self._folder = folder
+
+    def settle(self) -> None:
+        _settle(self._folder, self._store)
+
+    def exchange(self, name: str, action: str, details: dict[str, Any]) -> None:
+        _exchange(self._folder, name, self._store, actor=self._actor, action=action, details=details)
+
+
 TryRules = Callable[[Path], Report]
 """Loads every rule of a folder and runs the stored samples over them."""
 
@@ -82,12 +111,12 @@ def update(
     sha256: str | None,
     folder: Path,
     try_rules: TryRules,
-    actor: str,
-    store: Store,
+    register: "Register",
     dry_run: bool = False,
     limits: ArchiveLimits | None = None,
 ) -> Result:
-    """Take the rules of a ZIP archive, a file or an address, into use (an Action).
+    """Take the rules of a ZIP archive, a file or an address, into use. Fetching and trying them takes long and reads what the caller
+    may read; the exchange itself is an Action, so that it works while the service runs.
 
     Raises UsageError for an address or a SHA-256 that is none, InputError where the archive or its rules are no good,
     StoreError where the folder cannot be written or another update runs. The rules in use are then as they were.
@@ -95,7 +124,7 @@ def update(
     limits = limits if limits is not None else ArchiveLimits()
     wanted = _digest(sha256)
     with _alone(folder):
-        _settle(folder, store)
+        register.settle()
         _tidy(folder)
         taken = None
         try:
@@ -104,7 +133,7 @@ def update(
             result = _result(taken, report, switched=not dry_run)
             if not dry_run:
                 details = taken.about | {"set": taken.name, "rules": report.loaded, "refused": len(report.refused)}
-                _exchange(folder, taken.name, store, actor=actor, action="rules.update", details=details)
+                register.exchange(taken.name, "rules.update", details)
         except BaseException:
             _remove(folder / SETS / INCOMING)
             if taken is not None and _live_set(folder) != taken.name:
@@ -117,10 +146,10 @@ def update(
         return result
 
 
-def back(*, folder: Path, try_rules: TryRules, actor: str, store: Store) -> Result:
-    """Take the set before the live one into use again (an Action). Raises InputError where none is kept."""
+def back(*, folder: Path, try_rules: TryRules, register: "Register") -> Result:
+    """Take the set before the live one into use again. Raises InputError where none is kept."""
     with _alone(folder):
-        _settle(folder, store)
+        register.settle()
         now = _live_set(folder)
         before = None if now is None else _about(folder / SETS / now).get("replaced")
         if not isinstance(before, str) or not (folder / SETS / before / RULES).is_dir():
@@ -128,7 +157,7 @@ def back(*, folder: Path, try_rules: TryRules, actor: str, store: Store) -> Resu
         older = _Set(before, folder / SETS / before / RULES, _about(folder / SETS / before) | {"replaced": now})
         report = _accepted(try_rules(older.rules), before)
         details = {"set": before, "sha256": str(older.about.get("sha256", "")), "replaced": now}
-        _exchange(folder, before, store, actor=actor, action="rules.back", details=details)
+        register.exchange(before, "rules.back", details)
         return _result(older, report, switched=True)
 
 
@@ -136,6 +165,32 @@ def settle(folder: Path, store: Store) -> bool:
     """Write the ledger entry that a crash right after an exchange left out; whether one was missing."""
     with _alone(folder):
         return _settle(folder, store)
+
+
+class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which set to have in use, what led to it ("rules.update", "rules.back"), and what the ledger shall say of it."""
+
+    name: str
+    action: str
+    details: dict[str, str | int | None]
+
+
+def _exchange_action(store: Store, actor: Actor, wish: Exchange) -> dict[str, Any]:
+    folder = store.data_dir / RULES
+    if wish.action not in TOLD or _SET.fullmatch(wish.name) is None or not (folder / SETS / wish.name / RULES).is_dir():
+        raise UsageError("There is no set of rules {name}", name=wish.name)
+    _exchange(folder, wish.name, store, actor=actor.name, action=wish.action, details=wish.details)
+    return {"name": wish.name}
+
+
+def _settle_action(store: Store, _actor: Actor, _arguments: Nothing) -> dict[str, Any]:
+    return {"written": _settle(store.data_dir / RULES, store)}
+
+
+ACTIONS: Final = (
+    Action("rules.exchange", _exchange_action, Exchange, Role.PROVIDER, writes=True),
+    Action("rules.settle", _settle_action, Nothing, Role.PROVIDER, writes=True),
+)
 
 
 # --- one step each -------------------------------------------------------------------------------------------------
@@ -271,7 +326,7 @@ def _live_set(folder: Path) -> str | None:
 
 
 def _sets(folder: Path) -> list[Path]:
-    return sorted(each for each in (folder / SETS).iterdir() if re.fullmatch(r"\d{6,}-[0-9a-f]{16}", each.name))
+    return sorted(each for each in (folder / SETS).iterdir() if _SET.fullmatch(each.name))
 
 
 def _about(chosen: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from beffroi.core.errors import BeffroiError, DefectError, Exit, ForbiddenError, UsageError
 from beffroi.logs.sources import actions as sources
-from beffroi.rules import switches
+from beffroi.rules import switches, update
 from beffroi.store import Store, acts, feed
 from beffroi.store.actions import Action, Actor, Role
 from beffroi.store.feed import Missed
@@ -37,7 +37,7 @@ STREAMS: Final = 32
 HEARTBEAT: Final = 15.0
 """Seconds after which a quiet feed says that it is alive, so that dead followers are noticed."""
 
-ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS, *switches.ACTIONS)
+ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS, *switches.ACTIONS, *update.ACTIONS)
 
 Who = Callable[[Request], Actor | None]
 """Which Actor a request comes from; None where nobody knows."""
