@@ -1,7 +1,10 @@
 """Machines that send nothing."""
 
+import pytest
+
+from beffroi.core.model import Fields, LogSource
 from beffroi.watching.neighbours import LIMIT, Neighbours, in_table
-from beffroi.watching.understanding import Neighbour
+from beffroi.watching.understanding import Neighbour, spoken_of
 
 ARP = """IP address       HW type     Flags       HW address            Mask     Device
 192.0.2.1        0x1         0x2         02:00:00:00:00:AA     *        eth0
@@ -32,3 +35,25 @@ def test_a_flood_of_names_takes_no_memory() -> None:
     known = Neighbours()
     known.noted((Neighbour(f"n{n}", None, None) for n in range(10 * LIMIT)), 0)
     assert len(known.unheard((), (), 0)) == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("logsource", "fields", "machine"),
+    [
+        (
+            LogSource("linux", None, "dhcp"),
+            {"ip": "192.168.2.7", "mac": "a", "hostname": "PC"},
+            Neighbour("192.168.2.7", "a", "PC"),
+        ),
+        (LogSource("linux", None, "dhcp"), {"mac": "a"}, None),
+        (LogSource(None, "firewall", None), {"src_ip": "192.168.2.7"}, Neighbour("192.168.2.7", None, None)),
+        (LogSource(None, "firewall", None), {"src_ip": "fd00::7"}, Neighbour("fd00::7", None, None)),
+        (LogSource(None, "firewall", None), {"src_ip": "203.0.113.9"}, None),
+        (LogSource(None, "firewall", None), {"src_ip": ["192.168.2.7"]}, None),
+        (LogSource("linux", None, "sshd"), {"src_ip": "192.168.2.7"}, None),
+    ],
+)
+def test_leases_and_packets_speak_of_the_house_s_own_machines(
+    logsource: LogSource, fields: Fields, machine: Neighbour | None
+) -> None:
+    assert spoken_of(logsource, fields) == machine

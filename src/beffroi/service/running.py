@@ -253,7 +253,7 @@ class Service:
         now = time.monotonic()
         for result in results:
             self._seen.append((now, result.seen))
-            self.neighbours.noted(result.neighbours, now)
+            self.neighbours.noted(result.neighbours.values(), now)
             for receiver, token in result.selftests:
                 if self._tokens.get(token) == receiver:
                     del self._tokens[token]

@@ -6,6 +6,7 @@ The same arrivals from the same state give the same results, so after a crash wh
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from beffroi.core.model import Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
-from beffroi.detect.values import micros_of, text_of
+from beffroi.detect.values import address_of, micros_of, text_of
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
@@ -84,7 +85,8 @@ class Understood(msgspec.Struct):
     seen: dict[str, Seen] = msgspec.field(default_factory=dict)
     selftests: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """(receiver, token) of Beffroi's own signs of life that came out."""
-    neighbours: list[Neighbour] = msgspec.field(default_factory=list)
+    neighbours: dict[str, Neighbour] = msgspec.field(default_factory=dict)
+    """Machines that logs spoke of, by hardware address, else by address."""
 
 
 HOSTS = 32  # machines' names that are noted for a source between two writes
@@ -181,15 +183,9 @@ class Understander:
         if logsource is not None:
             if len(seen.logsources) < HOSTS:
                 seen.logsources.add(str(logsource))
-            if logsource.service == "dhcp" and "ip" in normal.fields:
-                text = {name: text_of(normal.fields.get(name)) for name in ("ip", "mac", "hostname")}
-                if isinstance(text["ip"], str):
-                    mac, name = text["mac"], text["hostname"]
-                    result.neighbours.append(
-                        Neighbour(
-                            text["ip"], mac if isinstance(mac, str) else None, name if isinstance(name, str) else None
-                        )
-                    )
+            neighbour = None if heard.arrival.historic else spoken_of(logsource, normal.fields)
+            if neighbour is not None:
+                result.neighbours[neighbour.mac or neighbour.address] = neighbour
 
     def _matched(self, match: Match, heard: "_Heard", result: Understood, bases: list[BaseMatch]) -> None:
         rule = match.rule
@@ -275,6 +271,29 @@ class _Heard:
 def moment(micros: int) -> datetime:
     """The moment of so many microseconds since 1970 (UTC)."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def spoken_of(logsource: LogSource, fields: Fields) -> Neighbour | None:
+    """The machine of the house's network that a lease, or a packet of a firewall's log, speaks of."""
+    if logsource.service == "dhcp":
+        address, mac, name = (text_of(fields.get(each)) for each in ("ip", "mac", "hostname"))
+        if isinstance(address, str) and address:
+            return Neighbour(address, mac if isinstance(mac, str) else None, name if isinstance(name, str) else None)
+    elif logsource.category == "firewall":
+        address = fields.get("src_ip")
+        if isinstance(address, str) and _of_a_house(address):
+            return Neighbour(address, None, None)
+    return None
+
+
+@lru_cache(maxsize=4_096)
+def _of_a_house(address: str) -> bool:
+    """Whether an address is one that a house gives its own machines (RFC 1918, RFC 4193)."""
+    found = address_of(address)
+    return found is not None and any(found in network for network in _HOUSES)
+
+
+_HOUSES = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
 @lru_cache(maxsize=256)
