@@ -20,14 +20,6 @@ RECEIVERS = ("syslog_udp", "syslog_tcp", "syslog_tls", "relp", "bulk", "hec", "o
 PATIENCE = 60.0  # seconds for anything to happen on a busy machine
 
 
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class _OverSocket(http.client.HTTPConnection):
     """A connection to the house's own socket."""
 
@@ -51,17 +43,22 @@ class House:
     ) -> None:  # fmt: skip
         self.folder = folder
         self.data = folder / "data"
-        self.ports = {name: free_port() for name in RECEIVERS}
+        self.ports = dict.fromkeys(RECEIVERS, 0)
+        """Where each receiver listens: any free port at the first start, the same ones afterwards."""
         self.process: subprocess.Popen[bytes] | None = None
         self._env = {**os.environ, **(env or {})}
         folder.mkdir(exist_ok=True)
         self.config = folder / "beffroi.toml"
-        listen = "\n".join(f'{name} = "127.0.0.1:{port}"' for name, port in self.ports.items())
         named = ", ".join(f'"{name}"' for name in plain)
-        self.config.write_text(
+        self._text = (
             f'[paths]\ndata = "{self.data}"\ncache = "{cache or folder / "cache"}"\n'
-            f"[read]\njournal = false\n{settings}\n[listen]\n{listen}\nplain = [{named}]\n"
+            f"[read]\njournal = false\n{settings}\n[listen]\nplain = [{named}]\n"
         )
+        self._configure()
+
+    def _configure(self) -> None:
+        listen = "\n".join(f'{name} = "127.0.0.1:{port}"' for name, port in self.ports.items())
+        self.config.write_text(f"{self._text}{listen}\n")
 
     def __enter__(self) -> Self:
         self.start()
@@ -83,6 +80,8 @@ class House:
                 raise RuntimeError(self.log())
             try:
                 if (status := self.act("status"))["rules"] and all(each["port"] for each in status["receivers"]):
+                    self.ports = {each["name"]: each["port"] for each in status["receivers"]}
+                    self._configure()
                     return
             except OSError:
                 pass
