@@ -36,7 +36,7 @@ def up(shared: Shared, *, check: bool, data_dir: Path | None, config: Path | Non
         running.check(loaded)
         _tell(shared, say, message("Everything is there; Beffroi can start"))
         return Exit.DONE
-    logs.set_up()
+    logs.set_up(person=sys.stderr.isatty())
     asyncio.run(running.serve(loaded, partial(_servers, shared, say, loaded)))
     return Exit.DONE
 

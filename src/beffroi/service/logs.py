@@ -25,11 +25,12 @@ class Lines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up(level: int = logging.INFO) -> None:
-    """From now on everything that is logged goes to stderr in this form; libraries are heard from WARNING on."""
+def set_up(*, person: bool = False) -> None:
+    """From now on everything that is logged goes to stderr in this form; libraries are heard from WARNING on. A `person` at a
+    terminal is told what is wrong only, in plain words."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
+    handler.setFormatter(logging.Formatter("%(message)s") if person else Lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("beffroi").setLevel(level)
+    logging.getLogger("beffroi").setLevel(logging.WARNING if person else logging.INFO)
