@@ -37,7 +37,7 @@ class Gate(RealDisk):
             asyncio.run_coroutine_threadsafe(self.gate.wait(), self.loop).result(20)
         super().sync(handle)
 
-    def free(self, folder: Path) -> int:  # noqa: ARG002 - its name is the protocol's
+    def free(self, folder: Path) -> int:
         return self.room
 
 
