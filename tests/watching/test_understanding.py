@@ -128,7 +128,7 @@ def test_what_a_match_keeps_of_an_event_is_bounded(watch: Understander) -> None:
     line = b"<86>Nov 25 12:00:00 nas doord: the door is open " + b"x" * 50_000
     [found] = of(watch, arrival(line, form=Form.SYSLOG)).found
     assert len(found.fields["message"]) == understanding.TEXT
-    kept = understanding._kept({f"n{number}" * 200: [1] * 500 for number in range(500)})  # noqa: SLF001 - its bound
+    kept = understanding._kept({f"n{number}" * 200: [1] * 500 for number in range(500)})
     assert len(kept) == understanding.FIELDS
     assert all(len(name) <= 255 and len(value) == understanding.FIELDS for name, value in kept.items())
 

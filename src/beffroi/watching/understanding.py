@@ -130,7 +130,9 @@ class Understander:
     ) -> "list[tuple[Match, _Heard]]":
         """The matches with their events; where a rule fails at one event, the others' all the same."""
         try:
-            return [(each, heard[each.place]) for each in self._matcher.match([each.event for each in heard], logsource)]
+            return [
+                (each, heard[each.place]) for each in self._matcher.match([each.event for each in heard], logsource)
+            ]
         except Exception as error:  # noqa: BLE001 - as above
             result.failed(error)
             if len(heard) == 1:
