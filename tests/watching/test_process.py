@@ -40,7 +40,9 @@ class Line:
         self.socket.sendall(framed(frame))
 
     def hear(self) -> Up:
-        return UP.decode(self._exactly(LENGTH.unpack(self._exactly(LENGTH.size))[0]))
+        [length] = LENGTH.unpack(self._exactly(LENGTH.size))
+        heard: Up = UP.decode(self._exactly(length))
+        return heard
 
     def until(self, kind: type[T], frame: Begin | Durable) -> T:
         self.tell(frame)
@@ -151,7 +153,7 @@ def test_state_is_taken_while_something_always_comes_in(tmp_path: Path, monkeypa
         served.start()
         line = Line(ours, tmp_path)
         line.begin()
-        states = []
+        states: list[State] = []
         stop = threading.Event()
 
         def trickle() -> None:

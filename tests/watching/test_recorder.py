@@ -28,13 +28,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def found(place: int = 0, identity: str | None = None, position: int = 100, **more: Any) -> Found:
-    return Found(
-        **{
-            "rule": "r", "title": "T", "level": "high", "time": NOON, "arrived": NOON, "source": "s-one", "host": "pc",
-            "logsource": ("windows", None, None), "fields": {"a": 1}, "position": position, "place": place,
-            "identity": identity, "historic": False,
-        } | more
-    )  # fmt: skip
+    values: dict[str, Any] = {
+        "rule": "r", "title": "T", "level": "high", "time": NOON, "arrived": NOON, "source": "s-one", "host": "pc",
+        "logsource": ("windows", None, None), "fields": {"a": 1}, "position": position, "place": place,
+        "identity": identity, "historic": False,
+    }  # fmt: skip
+    return Found(**(values | more))
 
 
 def firing(*events: str) -> Found:

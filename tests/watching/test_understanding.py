@@ -8,6 +8,7 @@ import pytest
 
 from beffroi.detect.matcher import Matcher
 from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats import understood
 from beffroi.watching import understanding
 from beffroi.watching.understanding import Found, Neighbour, Understander, Understood
 from tests.watching.watch import DOOR, MANY, MINUTE, NOON, SHADOWS, arrival, failed, iso, shadows, understander
@@ -157,7 +158,7 @@ def test_a_message_that_brings_out_a_defect_is_passed_over(
     watch: Understander, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is no such message that we know of: so one of the readers is made to fail."""
-    real = understanding.normalise
+    real = understood.normalise
 
     def defective(form: Form, raw: bytes, context: Any) -> Any:
         if raw == b"poison":

@@ -85,6 +85,7 @@ class Understanding:
     async def _one_end(self) -> Message:
         """One life, and why it ended: nothing of the process, nor that none can be started, ends receiving."""
         why: Message | None = None
+        code = 0
         try:
             code = await self._one_life()
         except* (OSError, StoreError, InputError) as errors:
