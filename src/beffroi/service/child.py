@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from beffroi.core.errors import StoreError
+from beffroi.core.errors import InputError, StoreError
 from beffroi.core.model import Fault, Message, message
 from beffroi.store import Store
 from beffroi.watching import recorder
@@ -24,6 +24,7 @@ PATIENCE: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE: Final = 120.0  # seconds after which a death counts as the first again
 WAITING: Final = 64  # results that may wait to be stored; more, and the process waits with the next
 AGAIN: Final = 5.0  # seconds before a store that failed is tried again
+FAULTS: Final = 100  # of the journal that are remembered: a disk that fails may bring one for each block
 IDLE_COMMIT: Final = 1.0  # seconds between two checkpoints when nothing was found
 
 
@@ -52,7 +53,7 @@ class Understanding:
         self.trouble: Message | None = None
         """What keeps it from understanding; None when it does."""
         self.faults: list[Fault] = []
-        """What of the journal could not be read, until somebody takes it."""
+        """What of the journal could not be read, the first so many since the start."""
 
     def durable(self, position: int) -> None:
         """Up to here the journal is on disk."""
@@ -66,30 +67,48 @@ class Understanding:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        self._results = asyncio.Queue(WAITING)  # what an earlier call left unstored is understood again
         async with asyncio.TaskGroup() as group:
             group.create_task(self._storing(), name="store what was understood")
             deaths = 0
             while True:
                 begun = time.monotonic()
-                code = await self._one_life()
+                why = await self._one_end()
                 self.ready = None
                 self.deaths += 1
                 deaths = 1 if time.monotonic() - begun > STABLE else deaths + 1
                 wait = PATIENCE[min(deaths, len(PATIENCE)) - 1]
-                self.trouble = message(
-                    "what comes in is kept but not understood: the process for it ended with code {code}", code=code
-                )
-                log.error("understanding ended with code %s; begun again in %s s", code, wait)
+                self.trouble = why
+                log.error("%s; begun again in %s s", why, wait)
                 await asyncio.sleep(wait)
+
+    async def _one_end(self) -> Message:
+        """One life, and why it ended: nothing of the process, nor that none can be started, ends receiving."""
+        why: Message | None = None
+        code = 0
+        try:
+            code = await self._one_life()
+        except* (OSError, StoreError, InputError) as errors:
+            why = message(
+                "what comes in is kept but not understood: the process for it cannot be started: {reason}",
+                reason=str(_first(errors)),
+            )
+        return why or message(
+            "what comes in is kept but not understood: the process for it ended with code {code}", code=code
+        )
 
     async def _one_life(self) -> int:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         command = [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.process", str(theirs.fileno())]
-        with theirs:
-            child = await asyncio.create_subprocess_exec(
-                *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
-            )
+        try:
+            with theirs:
+                child = await asyncio.create_subprocess_exec(
+                    *command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL
+                )
+        except BaseException:
+            ours.close()
+            raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT)
         try:
             # What its predecessor found is stored first: the checkpoint says where to begin.
@@ -155,7 +174,10 @@ class Understanding:
             for each in waiting:
                 if isinstance(each, Result):
                     self.cpu = each.cpu
-                    self.faults += [Fault.from_plain(fault) for fault in each.faults]
+                    room = max(0, FAULTS - len(self.faults))
+                    self.faults += [Fault.from_plain(fault) for fault in each.faults[:room]]
+                    for defect in each.understood.defects:
+                        log.error("a message could not be understood: %s", defect)
             if results:
                 self.position = max(self.position, *(each.position for each in results))
                 self.events += sum(each.events for each in results)
@@ -185,6 +207,14 @@ class Understanding:
         for each in waiting:
             if isinstance(each, State):
                 recorder.keep_state(self._store, each, now)
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, however deep."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _ended(child: asyncio.subprocess.Process) -> int:

@@ -62,7 +62,10 @@ class Receiving:
                 continue
             self.trouble = None
             self.tried.set()
-            await serving()
+            try:
+                await serving()
+            finally:
+                self.bound = None
 
     def counts(self) -> dict[str, int]:
         """What it has done, by name."""

@@ -7,6 +7,7 @@ and what is on disk is understood at the next start.
 
 import asyncio
 import logging
+import resource
 import secrets
 import signal
 import ssl
@@ -25,7 +26,7 @@ from sqlalchemy import Connection, select
 
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
-from beffroi.core.model import Message, message
+from beffroi.core.model import Fault, Message, message
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
@@ -59,6 +60,18 @@ COMPACT: Final = 3_600.0
 """Seconds between two turns in which small files are merged."""
 RATE: Final = 60
 """Seconds over which the rate of events is told."""
+MARKS: Final = 1_024
+"""Moments that are remembered for the lag; when understanding stands still for days, every second one is let go of."""
+BEHIND: Final = 300.0
+"""Seconds of lag from which on a person is told."""
+AGAIN: Final = 30.0
+"""Seconds before a part of the service that failed is begun again."""
+FELL: Final = 3_600.0
+"""Seconds for which it is told that a part failed."""
+HOSTS: Final = 256
+"""Machines' names that are remembered of a source in a minute."""
+FILES: Final = 16_384
+"""Open files that the service asks for; each connection is one, and login shells give 1,024."""
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
 
@@ -100,6 +113,9 @@ class Service:
         self._tokens: dict[str, str] = {}
         """Signs of life that are on their way: token → receiver."""
         self._came_out = asyncio.Event()
+        self._deciding = asyncio.Lock()
+        self._fell: dict[str, tuple[float, Message]] = {}
+        """Parts that failed: when, and what is to be said."""
         self.archived = 0
         """The journal's position up to which everything is in the archive."""
         self.archive_trouble: Message | None = None
@@ -130,20 +146,26 @@ class Service:
             log.warning("%s", off)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(work, name=name)
+                group.create_task(self._upheld(name, work), name=name)
                 for name, work in (
-                    ("understand", self.understanding.run()),
-                    ("tell how far the journal is", self._follow_journal()),
-                    ("follow the store", self._follow_store()),
-                    ("look after the house", self._each_minute()),
-                    ("show signs of life", self._selftests()),
-                    ("archive", self._archive()),
-                    ("measure", self._measure()),
-                    ("feed the watchdog", self._watchdog()),
+                    ("understand", self.understanding.run),
+                    ("tell how far the journal is", self._follow_journal),
+                    ("follow the store", self._follow_store),
+                    ("look after the house", self._each_minute),
+                    ("show signs of life", self._selftests),
+                    ("archive", self._archive),
+                    ("measure", self._measure),
+                    ("feed the watchdog", self._watchdog),
                 )
             ]
-            tasks += [group.create_task(each.run(), name=f"receive {each.name}") for each in self.receiving]
-            tasks += [group.create_task(each.serve(), name=f"read {each.name}") for each in self.reading]
+            tasks += [
+                group.create_task(self._upheld(f"receive {each.name}", each.run), name=f"receive {each.name}")
+                for each in self.receiving
+            ]
+            tasks += [
+                group.create_task(self._upheld(f"read {each.name}", each.serve), name=f"read {each.name}")
+                for each in self.reading
+            ]
             tasks += [group.create_task(_run(work), name="serve commands") for work in serve]
             announcing = group.create_task(self._announce(), name="announce")
             await stop.wait()
@@ -151,6 +173,22 @@ class Service:
             log.info("stopping")
             for task in (*tasks, announcing):
                 task.cancel()
+
+    async def _upheld(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; begin it again where it fails. One part that falls must not pull the others down: above all, receiving goes on."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                log.exception("%s: failed, and is begun again in %s s", name, AGAIN)
+                reason = f"{type(error).__name__}: {error}"[:300]
+                told = message(
+                    "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
+                )
+                self._fell[name] = time.monotonic(), told
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def _announce(self) -> None:
         for each in self.receiving:
@@ -168,6 +206,8 @@ class Service:
                 self._marks.popleft()
             if not self._marks or time.monotonic() - self._marks[-1][1] > MARK:
                 self._marks.append((position, time.monotonic()))
+                if len(self._marks) > MARKS:
+                    self._marks = deque(list(self._marks)[::2])
             self.understanding.durable(position)
 
     # --- sources and rules --------------------------------------------------------------------------------------------------
@@ -182,6 +222,7 @@ class Service:
 
         with self.store.listen(told):
             since = await asyncio.to_thread(self._newest)
+            await self._sources_changed()  # what was decided before this was listened to
             while True:
                 await stirred.wait()
                 stirred.clear()
@@ -196,21 +237,26 @@ class Service:
             return feed.newest(connection)
 
     def _changes(self, since: int) -> tuple[int, set[str]]:
+        changed: set[str] = set()
         with self.store.read() as connection:
             try:
-                told = feed.follow(connection, since)
+                while told := feed.follow(connection, since):
+                    since = told[-1].seq
+                    changed |= {each.table for each in told}
             except feed.Missed as missed:
                 return missed.seq, {"sources", "rules"}
-        return (told[-1].seq if told else since), {each.table for each in told}
+        return since, changed
 
     async def _sources_changed(self) -> None:
-        """Who is known now; what was held aside of somebody goes into the journal, or away."""
-        self.keeper.registry = registry = await asyncio.to_thread(self._registry)
-        due = upkeep.due(self.waiting.held(), registry.sources)
-        for source_id in due.discard:
-            await asyncio.to_thread(self.waiting.discard, source_id)
-        for source_id in due.release:
-            await self._release(source_id)
+        """Who is known now; what was held aside of somebody goes into the journal, or away. One at a time: two would bring it twice,
+        and the older look at the store might win."""
+        async with self._deciding:
+            self.keeper.registry = registry = await asyncio.to_thread(self._registry)
+            due = upkeep.due(self.waiting.held(), registry.sources)
+            for source_id in due.discard:
+                await asyncio.to_thread(self.waiting.discard, source_id)
+            for source_id in due.release:
+                await self._release(source_id)
 
     async def _release(self, source_id: str) -> None:
         try:
@@ -252,7 +298,7 @@ class Service:
     def _understood(self, results: list[Understood]) -> None:
         now = time.monotonic()
         for result in results:
-            self._seen.append((now, result.seen))
+            self._see(now, result.seen)
             self.neighbours.noted(result.neighbours.values(), now)
             for receiver, token in result.selftests:
                 if self._tokens.get(token) == receiver:
@@ -261,16 +307,17 @@ class Service:
         while self._seen and now - self._seen[0][0] > 3_600:
             self._seen.popleft()
 
+    def _see(self, now: float, shown: dict[str, Seen]) -> None:
+        """Remember what sources showed, by the minute: under load there are hundreds of results a second."""
+        if not self._seen or now - self._seen[-1][0] >= MINUTE:
+            self._seen.append((now, {}))
+        _add(self._seen[-1][1], shown)
+
     def _shown(self) -> dict[str, Seen]:
         """What each source showed in the last hour."""
         shown: dict[str, Seen] = {}
         for _, batch in self._seen:
-            for source, seen in batch.items():
-                so_far = shown.setdefault(source, Seen())
-                so_far.events += seen.events
-                so_far.hosts |= seen.hosts
-                if seen.offset is not None and (so_far.offset is None or abs(seen.offset) < abs(so_far.offset)):
-                    so_far.offset = seen.offset
+            _add(shown, batch)
         return shown
 
     # --- chores -------------------------------------------------------------------------------------------------------------
@@ -280,8 +327,8 @@ class Service:
             now = datetime.now(UTC)
             try:
                 await self._look_around(now)
-            except StoreError as error:
-                log.error("the store cannot be written: %s", error)  # noqa: TRY400 - it says all there is to say
+            except (StoreError, OSError) as error:
+                log.error("the data folder cannot be used: %s", error)  # noqa: TRY400 - it says all there is to say
             await asyncio.sleep(MINUTE)
 
     async def _look_around(self, now: datetime) -> None:
@@ -305,6 +352,15 @@ class Service:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
         if self.understanding.trouble is not None:
             own["understanding"] = self.understanding.trouble
+        elif self.lag_seconds > BEHIND:
+            own["understanding"] = message(
+                "what comes in is kept, and understood {minutes:,} minutes late", minutes=round(self.lag_seconds / 60)
+            )
+        for name, (when, fell) in list(self._fell.items()):
+            if time.monotonic() - when < FELL:
+                own[name] = fell
+            else:
+                del self._fell[name]
         if self.archive_trouble is not None:
             own["archive"] = self.archive_trouble
         if self.understanding.faults:
@@ -320,13 +376,16 @@ class Service:
     async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen]) -> None:
         with suppress(OSError, ValueError):
             self.neighbours.noted(in_table(await asyncio.to_thread(ARP.read_text, "ascii")), time.monotonic())
-        with self.store.read() as connection:
-            addresses = set(
-                connection.scalars(select(tables.sources.c.proof).where(tables.sources.c.proof_kind == "address"))
-            )
+        addresses = await asyncio.to_thread(self._addresses)
         hosts = {host for seen in shown.values() for host in seen.hosts}
         unheard = self.neighbours.unheard(addresses, hosts, time.monotonic() - NEIGHBOURLY)
         await asyncio.to_thread(chores.tell_strangers, self.store, unheard, now)
+
+    def _addresses(self) -> set[str]:
+        """The addresses that send."""
+        query = select(tables.sources.c.proof).where(tables.sources.c.proof_kind == "address")
+        with self.store.read() as connection:
+            return set(connection.scalars(query))
 
     def _let_go(self, now: datetime) -> None:
         """Forget what its days are over of: matches, hours, strangers, the feed, the journal that was understood."""
@@ -388,6 +447,8 @@ class Service:
         done = msgspec.json.decode(said, type=Done)
         self.archived = done.position
         self.archive_trouble = None
+        for fault in done.faults[:10]:
+            log.warning("archive: %s", Fault.from_plain(fault).told)
         return True
 
     async def _selftests(self) -> None:
@@ -443,6 +504,7 @@ class Service:
 
 async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[], Awaitable[None]]]]) -> None:
     """Run the service until SIGTERM or Ctrl-C. Raises StoreError where the data folder cannot be used."""
+    more_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -470,6 +532,26 @@ def _rule_folders(config: Config) -> list[Path]:
     """Beffroi's own rules, and those that somebody loaded."""
     loaded = live(config.rules_dir)
     return [PACK] if loaded is None else [PACK, loaded]
+
+
+def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
+    """Add what sources showed to what they had shown so far."""
+    for source, seen in shown.items():
+        total = so_far.setdefault(source, Seen())
+        total.events += seen.events
+        if len(total.hosts) < HOSTS:
+            total.hosts |= seen.hosts
+        if seen.offset is not None and (total.offset is None or abs(seen.offset) < abs(total.offset)):
+            total.offset = seen.offset
+
+
+def more_files(wanted: int = FILES) -> int:
+    """Raise the soft limit on open files as far as the hard one lets us; what it is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def _run(work: Callable[[], Awaitable[None]]) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from beffroi.core.model import Fault, LogSource, UnfitError
+from beffroi.core.model import Fault, LogSource
 from beffroi.detect.values import micros_of
 from beffroi.logs.archive import Archiver, Row
 from beffroi.logs.arrival import Arrival, Form
@@ -77,7 +77,7 @@ def _rows(position: int, arrival: Arrival, zone: tzinfo) -> Iterator[Row]:
     for raw in arrival.messages:
         try:
             normals = normalise(Form(arrival.form), raw, context)
-        except UnfitError:
+        except Exception:  # noqa: BLE001 - UnfitError, or a defect of a reader: either way only the words are known
             # Nobody can read it, and it was acknowledged: it is kept, and found by its words.
             yield Row(position, place, None, arrival.arrived, arrival.source, None, None, {}, raw, arrival.historic)
             place += 1

@@ -7,9 +7,12 @@ HTTP sender is told to come again; the others go on.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
+from beffroi.core.errors import StoreError
 from beffroi.core.model import Assurance
 from beffroi.logs.arrival import Admission, Arrival, Batch, Busy, Proof, Refused
 from beffroi.logs.journal import Journal
@@ -20,6 +23,12 @@ SHARE: Final = 8 << 20
 """Bytes that one sender may have under way."""
 ALL: Final = 48 << 20
 """Bytes that all senders together may have under way."""
+PIECE: Final = 4 << 20
+"""Bytes of messages in one record of the journal; a larger batch (an HTTP body may have 32 MiB) becomes several."""
+LONGEST: Final = 8 << 20
+"""Bytes of one message; the rest of a longer one is cut off. Receivers cut far sooner."""
+AROUND: Final = 64
+"""Bytes that a message costs in a record beside its own and its id's, at most."""
 SOON: Final = 2.0
 """Seconds after which a sender may try again when too much is under way."""
 OWN: Final = "beffroi"
@@ -79,6 +88,8 @@ class Keeper:
         self._room = asyncio.Condition()
         self.events = 0
         """Events taken since the start."""
+        self.cut = 0
+        """Messages that were too long for the journal."""
         self.turned_away: Counter[str] = Counter()
         """How often somebody was refused, by reason."""
         self.full = False
@@ -119,7 +130,8 @@ class Keeper:
         return proof.token is None and not proof.encrypted and is_loopback(proof.peer)
 
     async def take(self, admission: Admission, batch: Batch, *, wait: bool = True) -> None:
-        """Keep a batch; it is on disk when this returns. Raises Busy and Refused."""
+        """Keep a batch; it is on disk when this returns. Raises Busy and Refused, and nothing else: no trouble of a disk ends
+        whoever receives."""
         guest = admission
         assert isinstance(guest, Guest)
         if guest.generation != self._generation:
@@ -139,14 +151,16 @@ class Keeper:
             if who.held:
                 await self._hold(arrival)
             else:
-                await self._keep(arrival)
+                for part in self._parts(arrival):
+                    await self._keep(part)
         finally:
             await self._give_room(source, size)
         self.events += len(batch.messages)
 
     async def keep_released(self, arrival: Arrival) -> None:
         """Keep what was held aside, now that a person accepted its sender. Raises Busy."""
-        await self._keep(arrival)
+        for part in self._parts(arrival):
+            await self._keep(part)
 
     async def _met(self, guest: Guest) -> None:
         """Bring a stranger into the store, once, however many of its connections send at the same time."""
@@ -155,8 +169,38 @@ class Keeper:
             assert isinstance(who, Unknown)
             known = self._registry.again(who)
             if isinstance(known, Unknown) and known.source_id is None:
-                known = known._replace(source_id=await asyncio.to_thread(self._meet, known))
+                try:
+                    known = known._replace(source_id=await asyncio.to_thread(self._meet, known))
+                except StoreError as error:
+                    self.turned_away["store"] += 1
+                    raise Busy(SOON) from error
             guest.who = known
+
+    def _parts(self, arrival: Arrival) -> Iterator[Arrival]:
+        """The arrival in pieces that the journal takes; nearly always one."""
+        ids = arrival.ids
+        sizes = [len(each) + AROUND for each in arrival.messages]
+        if ids is not None:
+            sizes = [size + 4 * len(each) for size, each in zip(sizes, ids, strict=True)]
+        if sum(sizes) <= PIECE:
+            yield arrival
+            return
+        start = size = 0
+        for number, own in enumerate(sizes):
+            if size and size + own > PIECE:
+                yield self._part(arrival, start, number)
+                start, size = number, 0
+            size += own
+        yield self._part(arrival, start, len(sizes))
+
+    def _part(self, arrival: Arrival, start: int, stop: int) -> Arrival:
+        messages = arrival.messages[start:stop]
+        long = sum(len(each) > LONGEST for each in messages)
+        if long:
+            self.cut += long
+            messages = [each[:LONGEST] for each in messages]
+        ids = None if arrival.ids is None else arrival.ids[start:stop]
+        return msgspec.structs.replace(arrival, messages=messages, ids=ids)
 
     async def _keep(self, arrival: Arrival) -> None:
         try:
@@ -173,6 +217,9 @@ class Keeper:
         except Busy:
             self.turned_away["room full"] += 1
             raise
+        except OSError as error:  # a disk that fails or is read-only; the strangers' room is again what it was
+            self.turned_away["disk"] += 1
+            raise Busy(SOON, full=True) from error
 
     async def _make_room(self, source: str, size: int, *, wait: bool) -> None:
         # One batch may always be under way: else one that is larger than its share would wait for ever.

@@ -53,9 +53,8 @@ class Process:
                 self._begin(frame)
             elif isinstance(frame, Durable):
                 self._durable = max(self._durable, frame.position)
-            elif frame is None:
-                self._rest()
             self._turn()
+            self._rest()
 
     def _begin(self, begin: Begin) -> None:
         gc.enable()
@@ -82,6 +81,7 @@ class Process:
             self._position, self._stored = begin.state_after, begin.after
             self._durable = max(self._durable, self._stored)
         del before
+        gc.unfreeze()  # the rules that were
         self._tell(
             Ready(len(ruleset.rules), len(ruleset.correlations), [fault.to_plain() for fault in ruleset.refused], fresh)
         )
@@ -100,7 +100,8 @@ class Process:
         else:
             understood = Understood(self._position)
         self._position = understood.position
-        if (arrivals and self._position > self._stored) or self._faults:
+        # What holds nothing that can be read is passed too, or it would count as not understood for ever.
+        if self._position > self._stored or self._faults:
             self._send(understood if self._position > self._stored else Understood(self._stored))
         if self._since_snapshot >= MANY:
             self._take_snapshot()
@@ -121,7 +122,7 @@ class Process:
         return arrivals
 
     def _rest(self) -> None:
-        """Nothing was said for a while."""
+        """What is due now and then, whether or not anything comes in: a house is never quiet for long."""
         now = time.monotonic()
         if self._understander is None:
             return

@@ -87,6 +87,14 @@ class Understood(msgspec.Struct):
     """(receiver, token) of Beffroi's own signs of life that came out."""
     neighbours: dict[str, Neighbour] = msgspec.field(default_factory=dict)
     """Machines that logs spoke of, by hardware address, else by address."""
+    defects: list[str] = msgspec.field(default_factory=list)
+    """Kinds of error by which readers or rules failed at some messages: our own defects, told once each."""
+
+    def failed(self, error: Exception) -> None:
+        """A message brought out a defect. Were it not passed over, understanding would begin again at it, and fail at it, for ever."""
+        told = f"{type(error).__name__}: {error}"[:300]
+        if told not in self.defects and len(self.defects) < 10:
+            self.defects.append(told)
 
 
 HOSTS = 32  # machines' names that are noted for a source between two writes
@@ -112,10 +120,25 @@ class Understander:
         bases: list[BaseMatch] = []
         now = max(arrival.arrived for _, arrival in arrivals)
         for logsource, heard in groups.items():
-            for match in self._matcher.match([each.event for each in heard], logsource):
-                self._matched(match, heard[match.place], result, bases)
+            for match, of in self._matches(heard, logsource, result):
+                self._matched(match, of, result, bases)
         self._fire(self._correlator.feed(bases, now_us=now), now, result)
         return result
+
+    def _matches(
+        self, heard: "list[_Heard]", logsource: LogSource | None, result: Understood
+    ) -> "list[tuple[Match, _Heard]]":
+        """The matches with their events; where a rule fails at one event, the others' all the same."""
+        try:
+            return [
+                (each, heard[each.place]) for each in self._matcher.match([each.event for each in heard], logsource)
+            ]
+        except Exception as error:  # noqa: BLE001 - as above
+            result.failed(error)
+            if len(heard) == 1:
+                return []
+        half = len(heard) // 2
+        return self._matches(heard[:half], logsource, result) + self._matches(heard[half:], logsource, result)
 
     def settle(self, position: int, now: int) -> Understood:
         """What correlations put off; to be called each minute or so. `now` is in microseconds since 1970."""
@@ -158,6 +181,10 @@ class Understander:
                 normals = normalise(form, message, context)
             except UnfitError:
                 seen.unread += 1
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever it is, one message must not stop the watch
+                seen.unread += 1
+                result.failed(error)
                 continue
             sent_as = arrival.ids[number] if arrival.ids is not None else None
             for normal in normals:
@@ -277,8 +304,10 @@ def spoken_of(logsource: LogSource, fields: Fields) -> Neighbour | None:
     """The machine of the house's network that a lease, or a packet of a firewall's log, speaks of."""
     if logsource.service == "dhcp":
         address, mac, name = (text_of(fields.get(each)) for each in ("ip", "mac", "hostname"))
-        if isinstance(address, str) and address:
-            return Neighbour(address, mac if isinstance(mac, str) else None, name if isinstance(name, str) else None)
+        if isinstance(address, str) and address_of(address) is not None:  # a sender's text, kept for days: bounded
+            return Neighbour(
+                address, mac[:64] if isinstance(mac, str) else None, name[:255] if isinstance(name, str) else None
+            )
     elif logsource.category == "firewall":
         address = fields.get("src_ip")
         if isinstance(address, str) and _of_a_house(address):

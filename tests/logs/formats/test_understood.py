@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -133,3 +134,40 @@ def test_any_message_is_read_or_refused(form: Form, raw: bytes) -> None:
             assert isinstance(found.fields, dict)
     except UnfitError:
         pass
+
+
+RECORD = {"Operation": "UserLoggedIn", "Workload": "AzureActiveDirectory", "UserId": "anna@example.com"}
+
+
+@pytest.mark.parametrize("document", [{"Event": WINDOWS}, RECORD, {"AuditData": json.dumps(RECORD)}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda text: (Form.SYSLOG, f"<13>Nov 25 12:59:01 web app[7]: {text}".encode()),
+        lambda text: (Form.JSON, {"message": f"<13>Nov 25 12:59:01 web app[7]: {text}"}),
+        lambda text: (Form.JSON, {"host": {"name": "web"}, "process": {"name": "app"}, "message": text}),
+        lambda text: (Form.JSON, {"host": {"name": "web"}, "message": text}),
+        lambda text: (Form.JOURNALD, {"_HOSTNAME": "web", "SYSLOG_IDENTIFIER": "app", "MESSAGE": text}),
+        lambda text: (Form.SYSLOG, f"<13>Nov 25 12:59:01 web app[7]: {json.dumps({'message': text})}".encode()),
+    ],
+)
+def test_what_somebody_has_a_program_log_is_no_event_of_another_kind(wrap: Any, document: object) -> None:
+    form, raw = wrap(json.dumps(document))
+    found = one(form, raw)
+    assert found.logsource is not None
+    assert found.logsource.product == "linux"
+    assert found.identity is None
+    assert found.host in ("web", None)
+
+
+def test_a_program_that_logs_json_cannot_pass_for_another_program() -> None:
+    forged = {"message": "Failed password for root from 203.0.113.9 port 4711 ssh2", "program": "sshd"}
+    found = one(Form.SYSLOG, f"<13>Nov 25 12:59:01 web app[7]: {json.dumps(forged)}".encode())
+    assert "src_ip" not in found.fields
+    assert found.logsource == LogSource("linux", None, "syslog")
+
+
+@pytest.mark.parametrize("program", ["", "Microsoft-Windows-Security-Auditing[4]: ", "nxlog: ", "winlogbeat[1]: "])
+def test_a_shippers_line_is_the_document_that_it_carries(program: str) -> None:
+    found = one(Form.SYSLOG, f"<13>Nov 25 12:59:01 pc-1 {program}{json.dumps({'Event': WINDOWS})}".encode())
+    assert (found.fields["EventID"], found.fields["Channel"], found.host) == (4625, "Security", "PC-1")

@@ -10,7 +10,7 @@ import pytest
 
 from beffroi.core.config import Listen
 from beffroi.core.model import message
-from beffroi.logs.arrival import Admission, Batch
+from beffroi.logs.arrival import Admission, Batch, Busy
 from beffroi.logs.receivers import Limits, SyslogTcp, SyslogTls, SyslogUdp, Troubles
 from beffroi.logs.receivers.limits import peer_of
 from tests.logs.receivers.certificates import Certificates
@@ -326,3 +326,21 @@ def test_tls_without_a_client_certificate_tells_none(keys: Certificates) -> None
         client.sendall(b"8 <13>good")
         intake.wait(1)
     assert (intake.proofs[0].certificate, intake.proofs[0].encrypted) == (None, True)
+
+
+def test_a_stranger_whose_room_is_full_holds_up_nobody_elses_datagrams() -> None:
+    class Room(Recorder):
+        """It tells one sender to come again in an hour: a person must decide about it first."""
+
+        async def take(self, admission: Admission, batch: Batch, *, wait: bool = True) -> None:
+            if batch.messages == [b"stranger"]:
+                raise Busy(3600)
+            await super().take(admission, batch, wait=wait)
+
+    intake = Room()
+    receiver = SyslogUdp(ANYWHERE, intake)
+    with serving(receiver) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"stranger", ("127.0.0.1", port))
+        until(lambda: receiver.counts.lost == 1)
+        sender.sendto(b"neighbour", ("127.0.0.1", port))
+        assert intake.wait(1, 5) == [b"neighbour"]

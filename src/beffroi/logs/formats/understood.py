@@ -4,6 +4,7 @@ Behind it stand the readers of headers (syslog.py), of programs' lines (services
 Whatever carried a line, it is read as the line it was: a shipper's JSON around it adds who and when, and changes nothing else.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,6 +26,13 @@ DEPTH: Final = 4
 TIMES: Final = ("@timestamp", "timestamp", "time", "eventTime", "EventTime", "ts", "date")
 HOSTS: Final = ("host.name", "host.hostname", "hostname", "host", "Computer", "agent.hostname", "agent.name", "HOST")
 LINES: Final = ("message", "log", "MESSAGE", "msg", "event.original")
+SHIPPERS: Final = re.compile(
+    r"(?:Microsoft[-_ ]Windows|MSWinEventLog|EventLog|Service[_ ]Control[_ ]Manager|nxlog|winlogbeat|filebeat|logstash|fluent|vector"
+    r"|rsyslog|syslog-ng|telegraf)",
+    re.IGNORECASE,
+)
+"""Programs whose lines are another's documents. In any other program's line JSON is that program's own: whoever controls what it logs
+(a name that is typed at a login) must not be able to write an event of Windows or of Microsoft 365."""
 PROGRAMS: Final = (
     "program",
     "process.name",
@@ -46,8 +54,9 @@ def _line(raw: bytes, context: Context) -> list[Normalised]:
     return [_of_line(syslog.parse(raw, context), context)]
 
 
-def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH) -> Normalised:
-    """A line read by its program, else by its shape; one that nobody knows keeps its words."""
+def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapped: bool = False) -> Normalised:
+    """A line read by its program, else by its shape; one that nobody knows keeps its words. A line that is `wrapped` in a shipper's
+    document is a program's own, whatever it holds."""
     text = said.text.removeprefix("@cee:").lstrip() if said.text.startswith("@cee:") else said.text
     if "<Event" in text[:256] and (fields := windowsxml.read(text)):
         return _windows(fields, said)
@@ -59,7 +68,10 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH) -> Norma
         except UnfitError:
             pass
         else:
-            found = _of_object(inner, context, depth - 1)
+            if wrapped or (said.program and not SHIPPERS.match(program)):
+                found = _of_program(inner, said, context)
+            else:
+                found = _of_object(inner, context, depth - 1)
             return found._replace(time=found.time or said.time, host=found.host or said.host)
     logsource, fields = reading if reading is not None else (_source_of(said, context), {})
     time, guessed = said.time, said.guessed
@@ -126,6 +138,7 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
             said._replace(program=said.program or _program(fields), host=said.host or host, time=said.time or time),
             context,
             depth - 1,
+            wrapped=True,
         )
         # Whoever wrapped it knows when it took it; the line itself knows when it happened.
         return inner._replace(fields={**fields, **inner.fields})
@@ -134,6 +147,20 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
         logsource, own = reading
         fields = {**fields, **own}
     return Normalised(time, guessed=False, host=host, logsource=logsource, fields=fields)
+
+
+def _of_program(event: dict[str, Any], said: SyslogMessage, context: Context) -> Normalised:
+    """What a program logs as JSON: its fields as they are, of its own log source and of no other."""
+    reading = appliances.of_object(event)
+    logsource, own = reading if reading is not None else (None, {})
+    fields = {**shapes.flat(event), **own}
+    fields.setdefault("message", said.text)
+    if said.program:
+        fields.setdefault("program", said.program)
+    source = context.stated or logsource or _source_of(said, context) or LogSource("linux", None, "syslog")
+    return Normalised(
+        said.time or _time(fields, context), guessed=said.guessed, host=said.host, logsource=source, fields=fields
+    )
 
 
 def _program(fields: Fields) -> str:

@@ -25,6 +25,8 @@ from beffroi.logs.receivers.limits import Counts, Limits, Troubles, bound, peer_
 LOG: Final = logging.getLogger("beffroi.receivers")
 
 BACKLOG: Final = 512
+PATIENCE: Final = 30.0
+"""Seconds after which a batch that could not be kept is offered again, at the latest."""
 FAREWELL: Final = 2.0
 """Seconds for a client to take leave of us once we have of it."""
 KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
@@ -291,7 +293,8 @@ class StreamReceiver(ABC):
                 self.counts.busy += 1
                 if not patient:
                     raise
-                await asyncio.sleep(busy.retry_after)
+                # Whoever is accepted meanwhile need not wait out what a stranger was told.
+                await asyncio.sleep(min(busy.retry_after, PATIENCE))
             except OSError as error:  # of the disk: not to be taken for the client's going away
                 raise RuntimeError("the intake failed") from error
         self.counts.batches += 1

@@ -53,6 +53,9 @@ AT_ONCE: Final = 1_000
 """Datagrams that are read before others have their turn: a few milliseconds."""
 OVERHEAD: Final = 200
 """Bytes that a waiting datagram costs beside its own; without them empty ones would wait without bound."""
+PATIENCE: Final = 10.0
+"""Seconds for which a sender's datagrams are kept back at most. The others wait meanwhile, so nobody is waited for who can be helped
+by a person only (a stranger whose room is full is told to come again in an hour)."""
 TOGETHER: Final = 64
 """Senders whose batches are handed over at the same time."""
 BUFFER: Final = 8 << 20
@@ -183,6 +186,9 @@ class SyslogUdp:
                 await self._intake.take(self._intake.admit(Proof(self.name, peer)), Batch(Form.SYSLOG, messages))
             except Busy as busy:
                 self.counts.busy += 1
+                if busy.retry_after > PATIENCE:
+                    self.counts.lost += len(messages)
+                    return
                 await asyncio.sleep(busy.retry_after)
             except Refused:
                 self.counts.refused += 1

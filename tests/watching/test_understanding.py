@@ -1,0 +1,201 @@
+"""What arrivals mean: every form, the identity of events, what correlations remember, and that no message stops the watch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beffroi.detect.matcher import Matcher
+from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats import understood
+from beffroi.watching import understanding
+from beffroi.watching.understanding import Found, Neighbour, Understander, Understood
+from tests.watching.watch import DOOR, MANY, MINUTE, NOON, SHADOWS, arrival, failed, iso, shadows, understander
+
+TOKEN = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Understander:
+    return understander(tmp_path / "rules")
+
+
+def of(watch: Understander, *arrivals: Arrival, start: int = 0) -> Understood:
+    return watch.understand([(start + 100 * (number + 1), each) for number, each in enumerate(arrivals)])
+
+
+def xml() -> bytes:
+    return (
+        b'<Event xmlns="http://schemas.microsoft.com/win/2004/08/events/event"><System>'
+        b'<Provider Name="Microsoft-Windows-Security-Auditing"/><EventID>4688</EventID><Channel>Security</Channel>'
+        b"<Computer>PC-ACCUEIL</Computer><EventRecordID>1</EventRecordID>"
+        b'<TimeCreated SystemTime="' + iso(NOON).encode() + b'"/></System>'
+        b'<EventData><Data Name="CommandLine">vssadmin delete shadows</Data></EventData></Event>'
+    )
+
+
+DOCUMENT = shadows(1)
+LINE = "<86>Nov 25 12:00:00 nas doord[1]: the door is open"
+
+
+@pytest.mark.parametrize(
+    ("form", "message", "rule"),
+    [
+        (Form.WINDOWS, DOCUMENT, SHADOWS),
+        (Form.WINDOWS, xml(), SHADOWS),
+        (Form.JSON, DOCUMENT, SHADOWS),
+        (Form.JSON, json.dumps({"message": LINE}).encode(), DOOR),
+        (Form.HEC, json.dumps({"event": json.loads(DOCUMENT)}).encode(), SHADOWS),
+        (Form.HEC, json.dumps({"event": LINE}).encode(), DOOR),
+        (Form.OTLP, json.dumps({"resource": {}, "scope": {}, "record": {"body": LINE}}).encode(), DOOR),
+        (Form.OTLP, json.dumps({"resource": {}, "scope": {}, "record": {"body": json.loads(DOCUMENT)}}).encode(), SHADOWS),
+        (Form.SYSLOG, LINE.encode(), DOOR),
+        (Form.JOURNALD, json.dumps({"MESSAGE": "the door is open", "SYSLOG_FACILITY": "10"}).encode(), DOOR),
+    ],
+)  # fmt: skip
+def test_every_form_gives_its_match(watch: Understander, form: Form, message: bytes, rule: str) -> None:
+    result = of(watch, arrival(message, form=form))
+    assert [each.rule for each in result.found] == [rule]
+    assert result.found[0].source == "s-one"
+    assert result.position == 100
+    assert result.seen["s-one"].unread == 0
+
+
+def test_a_line_of_a_file_is_what_a_person_said_it_is(watch: Understander) -> None:
+    result = of(watch, arrival(b"the door is open", form=Form.LINE, stated="product=linux,service=auth"))
+    assert [each.rule for each in result.found] == [DOOR]
+    assert of(watch, arrival(b"the door is open", form=Form.LINE)).found == []
+
+
+def test_the_same_event_has_the_same_identity_wherever_it_comes_again(watch: Understander) -> None:
+    first, second = of(watch, arrival(shadows(1)), arrival(shadows(2), shadows(1))).found[0::2]
+    assert first.identity == second.identity
+    assert first.position != second.position
+    stranger = of(watch, arrival(shadows(1), source="s-two")).found[0]
+    assert stranger.identity != first.identity  # nobody passes for another sender's event
+
+
+def test_an_id_that_the_sender_gives_counts_where_the_event_has_none(watch: Understander) -> None:
+    line = LINE.encode()
+    found = of(watch, arrival(line, line, line, form=Form.SYSLOG, ids=["a", "b", "a"])).found
+    assert [each.identity for each in found] == ["s-one\x1fa", "s-one\x1fb", "s-one\x1fa"]
+    assert of(watch, arrival(line, form=Form.SYSLOG)).found[0].identity is None
+
+
+def test_a_correlation_goes_on_from_its_state(tmp_path: Path, watch: Understander) -> None:
+    assert of(watch, arrival(failed(1), failed(2, NOON + MINUTE))).found == []
+    after = understander(tmp_path / "rules")
+    assert after.restore(watch.state())
+    found = (
+        of(after, arrival(failed(3, NOON + 2 * MINUTE)), start=500).found + after.settle(600, NOON + 20 * MINUTE).found
+    )
+    assert [each.rule for each in found] == [MANY]
+    assert len(found[0].events or ()) == 3
+    assert found[0].fields == {"IpAddress": "203.0.113.9"}
+    forgetful = understander(tmp_path / "rules")
+    assert not forgetful.restore(b"no state")
+    assert of(forgetful, arrival(failed(3, NOON + 2 * MINUTE))).found == []
+
+
+def test_an_event_that_comes_twice_counts_once(watch: Understander) -> None:
+    result = of(watch, arrival(failed(1), failed(1), failed(1), failed(1)))
+    assert result.found + watch.settle(500, NOON + 20 * MINUTE).found == []
+
+
+def test_a_recording_matches_and_feeds_no_correlation(watch: Understander) -> None:
+    result = of(watch, arrival(shadows(9), failed(1), failed(2), failed(3), historic=True))
+    found = result.found + watch.settle(500, NOON + 20 * MINUTE).found
+    assert [(each.rule, each.historic) for each in found] == [(SHADOWS, True)]
+    assert result.seen["s-one"].offset is None
+
+
+def test_what_nobody_can_read_is_counted(watch: Understander) -> None:
+    result = of(watch, arrival(b"{broken", b"[1]", shadows(1), form=Form.JSON))
+    seen = result.seen["s-one"]
+    assert (seen.events, seen.unread, result.events) == (3, 2, 3)
+    assert len(result.found) == 1
+
+
+def test_the_distance_of_a_clock_is_that_of_the_event_nearest_to_its_arrival(watch: Understander) -> None:
+    ahead = of(
+        watch, arrival(shadows(1, NOON + 7 * MINUTE), shadows(2, NOON + 5 * MINUTE), shadows(3, NOON + 9 * MINUTE))
+    )
+    assert ahead.seen["s-one"].offset == 5 * MINUTE
+    assert ahead.seen["s-one"].newest == NOON + 9 * MINUTE
+
+
+def test_what_a_match_keeps_of_an_event_is_bounded(watch: Understander) -> None:
+    line = b"<86>Nov 25 12:00:00 nas doord: the door is open " + b"x" * 50_000
+    [found] = of(watch, arrival(line, form=Form.SYSLOG)).found
+    assert len(found.fields["message"]) == understanding.TEXT
+    kept = understanding._kept({f"n{number}" * 200: [1] * 500 for number in range(500)})
+    assert len(kept) == understanding.FIELDS
+    assert all(len(name) <= 255 and len(value) == understanding.FIELDS for name, value in kept.items())
+
+
+def test_hosts_of_a_source_are_bounded(watch: Understander) -> None:
+    lines = [f"<86>Nov 25 12:00:00 h{number} p: x".encode() for number in range(500)]
+    assert len(of(watch, arrival(*lines, form=Form.SYSLOG)).seen["s-one"].hosts) == understanding.HOSTS
+
+
+def test_a_lease_tells_of_a_machine(watch: Understander) -> None:
+    line = b"<30>Nov 25 12:00:00 fw dnsmasq-dhcp[1]: DHCPACK(br0) 192.168.7.44 02:00:00:00:00:44 tablette-salon"
+    result = of(watch, arrival(line, form=Form.SYSLOG))
+    assert list(result.neighbours.values()) == [Neighbour("192.168.7.44", "02:00:00:00:00:44", "tablette-salon")]
+    assert of(watch, arrival(line, form=Form.SYSLOG, historic=True)).neighbours == {}
+    long = line.replace(b"tablette-salon", b"x" * 5_000)
+    assert all(len(each.name or "") <= 255 for each in of(watch, arrival(long, form=Form.SYSLOG)).neighbours.values())
+
+
+def test_a_sign_of_life_comes_out_with_its_receiver(watch: Understander) -> None:
+    line = f"<14>1 - beffroi beffroi-selftest - - - beffroi-selftest {TOKEN}".encode()
+    assert of(watch, arrival(line, form=Form.SYSLOG)).selftests == [("bulk", TOKEN)]
+    assert of(watch, arrival(line + b"0", form=Form.SYSLOG)).selftests == []
+
+
+def test_a_message_that_brings_out_a_defect_is_passed_over(
+    watch: Understander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no such message that we know of: so one of the readers is made to fail."""
+    real = understood.normalise
+
+    def defective(form: Form, raw: bytes, context: Any) -> Any:
+        if raw == b"poison":
+            raise IndexError("a defect")
+        return real(form, raw, context)
+
+    monkeypatch.setattr(understanding, "normalise", defective)
+    result = of(watch, arrival(shadows(1), b"poison", shadows(2)))
+    assert len(result.found) == 2
+    assert result.seen["s-one"].unread == 1
+    assert result.defects == ["IndexError: a defect"]
+
+
+def test_an_event_at_which_a_rule_fails_takes_no_others_with_it(
+    watch: Understander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Matcher.match
+
+    def defective(self: Matcher, events: list[Any], logsource: Any) -> Any:
+        if any("poison" in str(fields) for _, fields, _ in events):
+            raise RecursionError("a defect")
+        return real(self, events, logsource)
+
+    monkeypatch.setattr(Matcher, "match", defective)
+    poison = json.loads(shadows(3))
+    poison["Event"]["EventData"]["Note"] = "poison"
+    messages = [shadows(1), shadows(2), json.dumps(poison).encode(), shadows(4), shadows(5)]
+    result = of(watch, arrival(*messages))
+    assert [each.place for each in result.found] == [0, 1, 3, 4]
+    assert result.defects == ["RecursionError: a defect"]
+
+
+def test_results_survive_being_told_between_processes(watch: Understander) -> None:
+    from beffroi.watching.frames import LENGTH, UP, Result, framed
+
+    result = of(watch, arrival(shadows(1), failed(1), failed(2), failed(3)))
+    told = UP.decode(framed(Result(result, [], 0.5))[LENGTH.size :])
+    assert isinstance(told, Result)
+    assert told.understood.found == result.found
+    assert all(isinstance(each, Found) for each in told.understood.found)
