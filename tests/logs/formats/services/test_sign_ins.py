@@ -135,6 +135,11 @@ def test_where_both_may_be_the_clients_no_address_is_given() -> None:
     assert who("sshd", disconnecting) == ("failure", "a", None)
 
 
+@pytest.mark.parametrize("name", [f"x/{FORGED}:1 ", f"{FORGED}:1 TLS Auth Error: x"])
+def test_a_name_with_blanks_makes_nobody_openvpns_peer(name: str) -> None:
+    assert who("openvpn", f"{name}/{REAL}:1194 SIGUSR1[soft,connection-reset] received")[1:] == (None, None)
+
+
 def test_a_host_by_its_name_is_no_address() -> None:
     reading = services.read("sshd", "Failed password for anna from pc.house.example port 22 ssh2")
     assert reading

@@ -19,6 +19,9 @@ _V4_PORT = r"(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}"
 _PREFIX = re.compile(
     rf"(?:(\S{{1,256}})/)?(?:\[AF_INET6?\])?({_V4_PORT}|\[[0-9A-Fa-f:.]{{2,45}}\]:\d{{1,5}}|[0-9A-Fa-f:]{{2,45}}:\d{{1,5}})(?= )"
 )
+_ELSEWHERE = re.compile(
+    rf"/(?:\[AF_INET6?\])?({_V4_PORT}|\[[0-9A-Fa-f:.]{{2,45}}\]:\d{{1,5}}|[0-9A-Fa-f:]{{2,45}}:\d{{1,5}})(?= )"
+)
 _LATE_NAME = re.compile(rf"({_V4_PORT})/(\S{{1,256}})(?= )")
 _INET = re.compile(r"\[AF_INET6?\]([0-9A-Fa-f.:\[\]]{2,64})")
 _INITIATED = re.compile(r"\[(.{1,256})\] Peer Connection Initiated with \[AF_INET")
@@ -48,6 +51,8 @@ def read_openvpn(text: str) -> Reading | None:
         ):
             return None
         at = inet[1]
+    if {at, *_ELSEWHERE.findall(text)} != {at}:
+        at, user = "", None  # a name may hold blanks: which of them is the peer cannot be told
     origin, _, port = at.rpartition(":")
     outcome = None
     if said.startswith(_FAILURES) or (said.startswith("OpenSSL: error:") and "certificate verify failed" in said):
