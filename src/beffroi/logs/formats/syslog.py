@@ -6,6 +6,7 @@ hosts may be left out, and appliances put what they like. So nothing is required
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from beffroi.core.model import UnfitError, message
@@ -30,6 +31,8 @@ class SyslogMessage(NamedTuple):
     pid: str | None
     structured: dict[str, dict[str, str]]
     text: str
+    behind: str = ""
+    """All that stands behind the time, where the first word was taken for a host and no program is named: it may be no host."""
 
 
 _PRI = re.compile(r"<(\d{1,3})>")
@@ -43,14 +46,17 @@ _MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
 # A sequence number, and marks of a clock that is not set (Cisco IOS: "*" never, "." no longer).
 _BEFORE = r"(?:\d{1,10}: )?[*.]?"
+_WEEKDAY = r"(?:\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"  # programs' own files: "[Thu Jun 14 15:16:01.123456 2026] "
 _NAMED = {"UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
 """Zones that European devices name, in hours before UTC."""
+_TAI_AHEAD = 10
+"""Seconds that multilog's labels are before UTC: libtai's `tai_now` knows no leap second since 1972."""
 _ISO_ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
 _STAMPS = (
     # Jun 14 15:16:01 · Jun 14 2026 15:16:01 · Jun 14 15:16:01 2026 · Jun 14 15:16:01 CEST · …:01:
     re.compile(
-        rf"{_BEFORE}{_MONTH} {{1,2}}(?P<day>\d{{1,2}}) (?:(?P<year>\d{{4}}) )?{_CLOCK}"
-        r"(?: (?P<late_year>(?:19|20)\d\d)(?=[ :]))?(?: (?-i:(?P<named>UTC|GMT|WES?T|CES?T|EES?T|BST))(?=[ :]))?:? ?",
+        rf"{_BEFORE}{_WEEKDAY}{_MONTH} {{1,2}}(?P<day>\d{{1,2}}) (?:(?P<year>\d{{4}}) )?{_CLOCK}"
+        r"(?: (?P<late_year>(?:19|20)\d\d)(?=[] ]|: |:\Z))?(?: (?-i:(?P<named>UTC|GMT|WES?T|CES?T|EES?T|BST))(?=[ :]))?\]?:? ?",
         re.IGNORECASE,
     ),
     # 2026-06-14T15:16:01.123+02:00 · 2026-06-14 15:16:01,123 · 2026/06/14 15:16:01
@@ -62,8 +68,17 @@ _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.:%-]{0,254}) +")
 # A tag has a letter: the date of another kind of line ("07/11/2022-06:09:52") has none.
 _TAG = re.compile(r"(?=[^\s:\[]{0,63}[A-Za-z])([A-Za-z0-9_][\w./()@+-]{0,63}?)(?:\[([^\]\s]{0,32})\])?: ?")
 _BRACKETED = re.compile(r"([A-Za-z0-9_][\w./@+-]{0,63})\[(\d{1,10})\] ")  # a tag whose colon was forgotten
-_DATA = re.compile(r'\[([^\s="\]]{1,64})((?: +[^\s="\]]{1,64}="(?:[^"\\\]]|\\.)*")*) *\]')
-_PARAMETER = re.compile(r'([^\s="\]]{1,64})="((?:[^"\\\]]|\\.)*)"')
+_PEER = re.compile(r"(?:[^\s/]{1,255}/)?(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}(?:/\S{1,255})? ")
+"""A peer with its port, at the beginning of OpenVPN's lines: no host sends under such a name."""
+# metalog's program, behind a time with a month's name: "[sshd] …"; a level in brackets is a web server's, else a thread's.
+_METALOG = re.compile(r"\[(?!(?:emerg|alert|crit|error|warn|notice|info|debug|trace\d)\])([a-z][\w.+-]{0,31})\]:? ")
+# What journalctl and fail2ban print of an entry without its time: "host program[1]: …".
+_UNTIMED = re.compile(r"([A-Za-z0-9_][\w.-]{0,254}) ([A-Za-z0-9_][\w./@+-]{0,63})\[(\d{1,10})\]: ")
+_TAI64 = re.compile(r"@([0-9a-f]{16})([0-9a-f]{8}) ")
+_DATA = re.compile(
+    r'\[([^\s="\]]{1,64})((?: +[^\s="\]]{1,64}="(?:[^"\\]|\\.)*")*) *\]'
+)  # some write "]" in a value as it is
+_PARAMETER = re.compile(r'([^\s="\]]{1,64})="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r'\\(["\\\]])')
 
 
@@ -97,8 +112,11 @@ def of_text(text: str, context: Context) -> SyslogMessage:
                 return modern
     time, guessed, rest = _stamp(text, context)
     colon = text[: len(text) - len(rest)].rstrip().endswith(":")
-    host, program, pid, rest = _sender(rest, stamped=time is not None, colon=colon)
-    return SyslogMessage(facility, severity, time, guessed, host, program, pid, {}, rest)
+    if time is not None and _PEER.match(rest):
+        return SyslogMessage(facility, severity, time, guessed, None, "", None, {}, rest)
+    host, program, pid, said = _sender(rest, stamped=time is not None, colon=colon, months=text[:1].isalpha())
+    behind = rest if host is not None and not program else ""
+    return SyslogMessage(facility, severity, time, guessed, host, program, pid, {}, said, behind)
 
 
 def _rfc5424(text: str, facility: int, severity: int, context: Context) -> SyslogMessage | None:
@@ -133,15 +151,23 @@ def _given(part: str) -> str | None:
     return None if part == "-" else part
 
 
-def _sender(text: str, *, stamped: bool, colon: bool = False) -> tuple[str | None, str, str | None, str]:
+def _sender(
+    text: str, *, stamped: bool, colon: bool = False, months: bool = True
+) -> tuple[str | None, str, str | None, str]:
     """(host, program, pid, what is left). Where only one word stands before the text, a colon or a number in brackets makes it a
     program; without a time nothing is taken for a host: it is a bare line; behind a time with a colon only what stands before a tag
     ("2026-06-14T15:16:01+02:00: authentication failure" names none)."""
     tag = _TAG.match(text) or _BRACKETED.match(text)
+    if tag is not None and text[tag.end() - 1] == ":" and _is_address(text.partition(" ")[0]):
+        tag = None  # "2001:db8::1 …" has letters and colons too
     if tag is not None and (not stamped or not _is_host(tag, text)):
         return None, tag[1], tag[2], text[tag.end() :]
     if not stamped:
+        if (untimed := _UNTIMED.match(text)) is not None:
+            return untimed[1], untimed[2], untimed[3], text[untimed.end() :]
         return None, "", None, text
+    if months and text[:1] == "[" and (own := _METALOG.match(text)) is not None:
+        return None, own[1], None, text[own.end() :]
     host = _HOST.match(text)
     if host is None:
         return None, "", None, text
@@ -153,6 +179,14 @@ def _sender(text: str, *, stamped: bool, colon: bool = False) -> tuple[str | Non
     return name, tag[1], tag[2], rest[tag.end() :]
 
 
+def _is_address(word: str) -> bool:
+    """Whether it is an IPv6 address."""
+    try:
+        return len(word) <= 64 and ip_address(word.rstrip(":") if not word.endswith("::") else word).version == 6
+    except ValueError:
+        return False
+
+
 def _is_host(tag: re.Match[str], text: str) -> bool:
     """Whether what looks like a tag is a host with a colon, before the real tag ("192.0.2.1: sshd[1]: …")."""
     rest = text[tag.end() :]
@@ -161,6 +195,9 @@ def _is_host(tag: re.Match[str], text: str) -> bool:
 
 def _stamp(text: str, context: Context) -> tuple[datetime | None, bool, str]:
     """(the time in UTC, whether its year or zone was guessed, what is left)."""
+    if text[:1] == "@" and (label := _TAI64.match(text)):  # multilog's TAI64N labels (cr.yp.to/libtai/tai64.html)
+        seconds = int(label[1], 16) - (1 << 62) - _TAI_AHEAD
+        return epoch(seconds + int(label[2], 16) / 1e9), False, text[label.end() :]
     for pattern in _STAMPS:
         found = pattern.match(text)
         if found is None:

@@ -16,6 +16,7 @@ from beffroi.detect.values import moment_of, text_of
 from beffroi.logs.arrival import Form
 from beffroi.logs.formats import appliances, eventxml, m365, services, shapes, syslog
 from beffroi.logs.formats.appliances import times, windowsxml
+from beffroi.logs.formats.appliances.common import Reading
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.syslog import SyslogMessage
@@ -60,8 +61,9 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
     text = said.text.removeprefix("@cee:").lstrip() if said.text.startswith("@cee:") else said.text
     if "<Event" in text[:256] and (fields := windowsxml.read(text)):
         return _windows(fields, said)
-    program = said.program.rpartition("/")[2]
-    reading = services.read(program, text) or appliances.read(program, text)
+    reading = _reading(said, text)
+    if reading is None and said.behind and (reading := services.of_text(said.behind)) is not None:
+        said = said._replace(host=None, text=said.behind)
     if reading is None and text[:1] == "{" and depth:
         try:
             inner = _object(text.encode())
@@ -75,7 +77,11 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
             return found._replace(time=found.time or said.time, host=found.host or said.host)
     logsource, fields = reading if reading is not None else (_source_of(said, context), {})
     time, guessed = said.time, said.guessed
-    if (time is None or guessed) and reading is not None and (moment := times.stated(*reading)) is not None:
+    if (
+        (time is None or guessed)
+        and reading is not None
+        and (moment := services.stated(*reading) or times.stated(*reading))
+    ):
         time, guessed = moment, False
     is_lease = logsource is not None and logsource.service == "dhcp"  # its hostname is another machine's
     if context.stated is not None:
@@ -86,6 +92,13 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
     if said.host is not None and not is_lease:
         fields.setdefault("hostname", said.host)
     return Normalised(time, guessed, said.host, logsource, fields)
+
+
+def _reading(said: SyslogMessage, text: str) -> Reading | None:
+    """What the readers say of a line: the program's, or without a program those who know it by its shape."""
+    if not said.program:
+        return services.of_text(text) or appliances.of_text(text)
+    return services.read(said.program, text) or appliances.read(said.program.rpartition("/")[2], text)
 
 
 def _source_of(said: SyslogMessage, context: Context) -> LogSource | None:
@@ -99,7 +112,7 @@ def _source_of(said: SyslogMessage, context: Context) -> LogSource | None:
     return LogSource("linux", None, "syslog") if said.program or said.facility is not None else None
 
 
-_SERVICES: Final = {"cron": "cron", "CRON": "cron", "crond": "cron", "sudo": "sudo", "sshd": "sshd", "vsftpd": "vsftpd",
+_SERVICES: Final = {"cron": "cron", "CRON": "cron", "crond": "cron", "sudo": "sudo", "sshd": "sshd", "sshd-session": "sshd", "sshd-auth": "sshd", "vsftpd": "vsftpd",
                     "clamd": "clamav", "freshclam": "clamav", "guacd": "guacamole"}  # fmt: skip
 
 
