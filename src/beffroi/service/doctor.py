@@ -107,7 +107,7 @@ def enabled() -> str | None:
     try:
         asked = subprocess.run(  # noqa: S603 - nothing of it comes from outside
             [program, "is-enabled", installing.UNIT], capture_output=True, text=True, timeout=10, check=False
-        )  # its own program by its whole path
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return asked.stdout.strip() or None
@@ -137,6 +137,6 @@ def holder_of(port: int, *, udp: bool = False, proc: Path = Path("/proc")) -> st
         with suppress(OSError):
             for handle in (process / "fd").iterdir():
                 with suppress(OSError):
-                    if os.readlink(handle) in inodes:
+                    if str(handle.readlink()) in inodes:
                         return (process / "comm").read_text("utf-8", "replace").strip()
     return None
