@@ -127,6 +127,17 @@ class House:
             raise RuntimeError(said)
         return said
 
+    def metrics(self) -> str:
+        """Its figures, as Prometheus asks for them."""
+        connection = _OverSocket(self.data)
+        try:
+            connection.request("GET", "/metrics")
+            response = connection.getresponse()
+            assert response.status == 200
+            return response.read().decode()
+        finally:
+            connection.close()
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What its store holds."""
         with closing(sqlite3.connect(f"file:{self.data / 'store.db'}?mode=ro", uri=True, timeout=10)) as store:

@@ -86,10 +86,13 @@ def _listens(path: str) -> bool:
 
 
 async def _from_ourselves(store: Store, name: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    from beffroi.service import doctor
     from beffroi.service.status import actions
     from beffroi.web.app import ACTIONS, application
 
-    transport = httpx.ASGITransport(application(store, local.owner, actions=(*ACTIONS, *actions(None))))
+    transport = httpx.ASGITransport(
+        application(store, local.owner, actions=(*ACTIONS, *actions(None), doctor.action(None)))
+    )
     async with httpx.AsyncClient(transport=transport, base_url=_BASE, timeout=ANSWER) as client:
         return await client.post(f"/actions/{name}", content=body, headers=headers)
 

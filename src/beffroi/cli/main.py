@@ -18,6 +18,8 @@ from beffroi.core.errors import BeffroiError, DefectError, Exit, InputError
 VERBS = {
     "up": "Receive, keep and understand what devices send.",
     "status": "How the house is, on one screen.",
+    "doctor": "What is wrong here, and what to do about it.",
+    "support": "Make a bundle for whoever helps, with nothing about anybody.",
     "hunt": "Look through recordings for what the rules know.",
     "search": "Look for events in the archive.",
     "sources": "Show who sends logs, and decide about them.",

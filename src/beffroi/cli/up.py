@@ -43,12 +43,15 @@ def up(shared: Shared, *, check: bool, data_dir: Path | None, config: Path | Non
 
 def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> Iterable[Callable[[], Awaitable[None]]]:
     """The socket for commands, and a word to the person who waits at a terminal."""
+    from beffroi.service import doctor
     from beffroi.service.commands import serve
+    from beffroi.service.metrics import route
     from beffroi.service.status import actions
     from beffroi.web import local
     from beffroi.web.app import ACTIONS, application
 
-    app = application(service.store, local.owner, actions=(*ACTIONS, *actions(service)))
+    app = application(service.store, local.owner, actions=(*ACTIONS, *actions(service), doctor.action(service)))
+    app.router.routes.append(route(service, local.owner))
     yield lambda: serve(app, local.listen(config.data_dir))
     if sys.stderr.isatty():
         yield lambda: _greet(shared, say, service)

@@ -81,7 +81,7 @@ def _matches(connection: Connection, since: datetime) -> dict[str, int]:
         .where(tables.matches.c.noted >= moment, tables.matches.c.historic == 0)
         .group_by(tables.matches.c.level)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {level: int(count) for level, count in connection.execute(query)}
 
 
 def _receivers(service: "Service") -> list[dict[str, Any]]:
