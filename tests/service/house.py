@@ -69,11 +69,20 @@ class House:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
+        self.launch()
+        self.ready()
+
+    def launch(self) -> None:
+        """Start it, and go on at once."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-X", "utf8", "-m", "beffroi", "up", "--config", self.config],
                 stdin=subprocess.DEVNULL, stderr=log, env=self._env, start_new_session=True,
             )  # fmt: skip
+
+    def ready(self) -> None:
+        """Wait until all its receivers listen and the rules are loaded."""
+        assert self.process is not None
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             if self.process.poll() is not None:
