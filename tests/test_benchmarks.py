@@ -100,7 +100,7 @@ def test_correlations_are_measured() -> None:
 def test_the_archive_is_measured() -> None:
     told = list(archive.measure(2_000))
     assert len(told) == 9
-    assert all(re.search(r" \d", line) for line in told)
+    assert all(re.search(r" -?\d", line) for line in told)  # so few rows can cost less than nothing
 
 
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
         except UnfitError:
             pass
         else:
-            if wrapped or (said.program and not SHIPPERS.match(program)):
+            if wrapped or (said.program and not SHIPPERS.match(said.program.rpartition("/")[2])):
                 found = _of_program(inner, said, context)
             else:
                 found = _of_object(inner, context, depth - 1)
