@@ -1,5 +1,7 @@
 """`beffroi status`: how the house is, on one screen."""
 
+import shutil
+import textwrap
 from typing import Any
 
 import click
@@ -27,12 +29,22 @@ def status(shared: Shared, config: Config) -> None:
     say = words(language)
     click.secho(printable(_sentence(found, say)), bold=True, fg=_COLOURS[found["state"]])
     click.echo()
-    for label, value in _facts(found, say, language):
-        click.echo(f"  {printable(label):<24} {printable(value)}")
+    facts = _facts(found, say, language)
+    edge = max(len(label) for label, _ in facts) + 4
+    for label, value in facts:
+        click.echo(_hanging(f"  {printable(label)}".ljust(edge), printable(value)))
     _list_findings(found["findings"], say)
 
 
 _COLOURS = {"calm": "green", "todo": "yellow", "alarm": "red", "blind": "yellow"}
+
+
+def _hanging(head: str, text: str) -> str:
+    """A text behind its head, wrapped to the terminal, its further lines below its first."""
+    width = max(40, shutil.get_terminal_size().columns)
+    return "\n".join(
+        textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
+    )
 
 
 def _sentence(found: dict[str, Any], say: Words) -> str:
@@ -41,7 +53,7 @@ def _sentence(found: dict[str, Any], say: Words) -> str:
     match found["state"]:
         case "alarm":
             return say("Something happened that a person must look at.")
-        case "blind" if not found["sources"]:
+        case "blind" if not found["heard"]:
             return say("Beffroi is running and hears nobody yet: `beffroi sources` says how to be heard.")
         case "blind":
             return say("Something is not seen at the moment; nothing is called calm until it is.")
@@ -69,7 +81,7 @@ def _facts(found: dict[str, Any], say: Words, language: str) -> list[tuple[str, 
             (say("Listening"), ", ".join(f"{each['name']} {each['port']}" for each in listening) or say("nowhere")),
             (say("Rules"), number(found["rules"] or 0, language)),
         ]  # fmt: skip
-    facts.append((say("Free disk"), f"{number(found['disk_free_bytes'] / 1e9, language, 1)} GB"))
+    facts.append((say("Free disk"), say("{count} GB", count=number(found["disk_free_bytes"] / 1e9, language, 1))))
     facts.append((say("Version"), found["version"]))
     return facts
 
@@ -89,6 +101,6 @@ def _list_findings(findings: list[dict[str, Any]], say: Words) -> None:
     order = ("critical", "high", "medium", "low", "informational")
     click.echo("\n" + say("What asks for somebody:"))
     for each in sorted(findings, key=lambda finding: order.index(finding["severity"]))[:LISTED]:
-        click.echo(f"  · {printable(say(Message.from_plain(each['message'])))}")
+        click.echo(_hanging("  · ", printable(say(Message.from_plain(each["message"])))))
     if len(findings) > LISTED:
         click.echo("  " + say("and {count:,} more", count=len(findings) - LISTED))

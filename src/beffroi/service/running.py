@@ -27,6 +27,7 @@ from sqlalchemy import Connection, select
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
+from beffroi.logs.archive import load_index
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
@@ -116,7 +117,7 @@ class Service:
         self._deciding = asyncio.Lock()
         self._fell: dict[str, tuple[float, Message]] = {}
         """Parts that failed: when, and what is to be said."""
-        self.archived = 0
+        self.archived = _archived(config.data_dir / "archive")
         """The journal's position up to which everything is in the archive."""
         self.archive_trouble: Message | None = None
 
@@ -526,6 +527,14 @@ def check(config: Config) -> None:
         with Journal.open(config.data_dir / "journal"):
             pass
     load(_rule_folders(config), cache_folder=config.cache_dir)
+
+
+def _archived(folder: Path) -> int:
+    """How far the archive reaches, so that a house that is started often still lets go of its journal."""
+    try:
+        return max(0, load_index(folder).position)
+    except StoreError:  # the first turn of the archive says so
+        return 0
 
 
 def _rule_folders(config: Config) -> list[Path]:
