@@ -67,6 +67,32 @@ def test_the_smallest_run_of_the_start_prints_every_set_of_rules(corpus: Path, r
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_the_smallest_run_of_the_intake_loses_nothing(corpus: Path, root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    command = [
+        "benchmarks/intake.py",
+        "--quick",
+        "--only",
+        "sustained",
+        "--only",
+        "burst",
+        "--only",
+        "latency",
+        "--json",
+        str(out),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    sustained, burst, latency = (table["rows"][0] for table in json.loads(out.read_text("utf-8"))["tables"])
+    assert sustained["events"] == 4_000
+    assert burst["lost"] == 0
+    assert 0 < latency["p50"] <= latency["p99"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_peer_that_finds_nothing_is_shown_as_finding_nothing(corpus: Path, root: Path, tmp_path: Path) -> None:
     peer = tmp_path / "peer"
     peer.write_text("#!/bin/sh\nexit 0\n")
