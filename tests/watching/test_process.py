@@ -149,6 +149,7 @@ def test_state_is_taken_while_something_always_comes_in(tmp_path: Path, monkeypa
     positions = keep(tmp_path, *[[failed(number)] for number in range(40)])
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        monkeypatch.setattr("gc.freeze", lambda: None)  # it would freeze the objects of all tests
         served = threading.Thread(target=process.Process(theirs).run, daemon=True)
         served.start()
         line = Line(ours, tmp_path)
