@@ -104,6 +104,7 @@ def test_events_in_reverse_order_cost_no_more_than_their_number(kind: str) -> No
     assert anyhow < 60 * forward + 1
 
 
+@pytest.mark.slow
 def test_values_that_make_a_sum_go_up_and_down_cost_no_more_each() -> None:
     section = "{type: value_sum, rules: [failed], group-by: [ip], timespan: 1h, condition: {field: n, gte: 1}}"
     correlator = Correlator([correlation(section)])

@@ -164,6 +164,7 @@ def test_the_oldest_days_go_when_the_disk_fills_but_never_the_newest(tmp_path: P
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_message_of_twenty_megabytes_is_kept_whole(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     archiver.add([row(0, raw=b"\x01" * (20 << 20))])

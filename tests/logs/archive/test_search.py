@@ -98,6 +98,7 @@ def test_what_the_journal_holds_beyond_the_archive_is_found_once(archive: Path) 
     assert numbers(archive, Query(hosts=("nobody",)), tail=tail) == []
 
 
+@pytest.mark.slow
 def test_more_than_a_slice_comes_in_order_also_where_times_are_equal(tmp_path: Path) -> None:
     events = [row(n, time=NOON + n // 3_000) for n in range(13_000)]
     archived(tmp_path, events)

@@ -64,6 +64,7 @@ def told(keeper: Keeper) -> list[str]:
     return [orjson.loads(text)["MESSAGE"] for text in keeper.messages]
 
 
+@pytest.mark.slow
 def test_what_comes_is_read_and_after_a_restart_it_goes_on(journal: Journal, tmp_path: Path) -> None:
     journal.add("old")
     keeper = Keeper()
