@@ -112,7 +112,7 @@ def test_after_kill_9_while_the_tables_are_made_they_are_made_anew(tmp_path: Pat
     Store.open(data)
     """
     assert child(code, tmp_path).returncode == -signal.SIGKILL
-    with sqlite3.connect(tmp_path / "store.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "store.db")) as raw, raw:
         assert raw.execute("SELECT name FROM sqlite_master").fetchall() == []
     raw.close()
     with Store.open(tmp_path, wait=0) as store:

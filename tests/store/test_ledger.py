@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def verified(store: Store, heads: dict[int, str] | None = None) -> Verification:
 
 def tampered(store: Store, *statements: str) -> None:
     """Change the file behind the store's back, guards and all."""
-    with sqlite3.connect(store.data_dir / "store.db") as raw:
+    with closing(sqlite3.connect(store.data_dir / "store.db")) as raw, raw:
         for trigger in ("ledger_never_changes", "ledger_never_shrinks"):
             raw.execute(f"DROP TRIGGER IF EXISTS {trigger}")
         for statement in statements:
@@ -79,7 +80,7 @@ def test_an_empty_ledger_is_sound(store: Store) -> None:
 
 
 def test_no_name_stands_in_the_chain(written: Store) -> None:
-    with sqlite3.connect(written.data_dir / "store.db") as raw:
+    with closing(sqlite3.connect(written.data_dir / "store.db")) as raw, raw:
         bodies = " ".join(body for (body,) in raw.execute("SELECT body FROM ledger"))
     raw.close()
     assert "Lambin" not in bodies
