@@ -8,8 +8,8 @@ import re
 from typing import NamedTuple
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import SUCCESS, Reading, address, blocked, given, number
-from beffroi.logs.formats.keyvalue import single
+from beffroi.logs.formats.common import SUCCESS, Reading, address, given
+from beffroi.logs.formats.keyvalue import collect, single, translated
 
 MOST = 512  # fields of one extension
 LONGEST_HEADER = 4096  # signs
@@ -98,13 +98,7 @@ def extension(text: str) -> Fields:
 
 
 def _put(fields: Fields, name: str, raw: str) -> None:
-    value = _unescaped(raw.strip())
-    if name not in fields:
-        fields[name] = value
-    elif isinstance(fields[name], list):
-        fields[name].append(value)
-    else:
-        fields[name] = [fields[name], value]
+    collect(fields, name, _unescaped(raw.strip()))
 
 
 def read(text: str) -> Reading | None:
@@ -126,22 +120,11 @@ def read(text: str) -> Reading | None:
 
 def normalised(header: Header, fields: Fields) -> LogSource:
     """The log source of a message; adds to its fields what they mean."""
-    for ours, theirs in _ADDRESSES.items():
-        if (value := single(fields, *theirs)) and (found := address(value)):
-            fields[ours] = found
-    for ours, name in _PORTS.items():
-        if (value := single(fields, name)) and (port := number(value)) is not None:
-            fields[ours] = port
-    for ours, theirs in _COPIES.items():
-        if value := single(fields, *theirs):
-            fields.setdefault(ours, value.lower() if ours == "protocol" else value)
-    if stopped := blocked(str(fields.get("action", ""))):
-        fields["blocked"] = stopped
+    is_firewall = translated(fields, _ADDRESSES, _PORTS, _COPIES)
     vendor, product = header.vendor.lower(), header.product.lower()
     if vendor == "ubiquiti":
         return _unifi(header, fields)
     known = _PRODUCTS.get((vendor, product)) or slug(product) or slug(vendor)
-    is_firewall = "blocked" in fields and "src_ip" in fields and "dst_ip" in fields
     return LogSource(known, "firewall" if is_firewall else None, "cef")
 
 

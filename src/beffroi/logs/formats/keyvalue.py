@@ -1,9 +1,10 @@
 """`name=value name="a value"`: how FortiGate and many other appliances write a line."""
 
 import re
+from collections.abc import Mapping
 
 from beffroi.core.model import Fields
-from beffroi.logs.formats.appliances.common import given
+from beffroi.logs.formats.common import address, blocked, given, number
 
 MOST = 512  # pairs of one line; what follows is left to the raw line
 
@@ -21,13 +22,18 @@ def pairs(text: str) -> Fields:
         if count == MOST:
             break
         value = (_ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted) or plain
-        if name not in fields:
-            fields[name] = value
-        elif isinstance(fields[name], list):
-            fields[name].append(value)
-        else:
-            fields[name] = [fields[name], value]
+        collect(fields, name, value)
     return given(fields)
+
+
+def collect(fields: Fields, name: str, value: str) -> None:
+    """A field more; a name that comes again makes a list."""
+    if name not in fields:
+        fields[name] = value
+    elif isinstance(fields[name], list):
+        fields[name].append(value)
+    else:
+        fields[name] = [fields[name], value]
 
 
 def single(fields: Fields, *names: str) -> str | None:
@@ -40,3 +46,24 @@ def single(fields: Fields, *names: str) -> str | None:
         if value:
             return str(value)
     return None
+
+
+def translated(
+    fields: Fields,
+    addresses: Mapping[str, tuple[str, ...]],
+    ports: Mapping[str, str],
+    copies: Mapping[str, tuple[str, ...]],
+) -> bool:
+    """Add to fields under a format's names those that rules use (ours → the format's); whether they are a firewall's verdict."""
+    for ours, theirs in addresses.items():
+        if (said := single(fields, *theirs)) and (found := address(said)):
+            fields[ours] = found
+    for ours, name in ports.items():
+        if (said := single(fields, name)) and (port := number(said)) is not None:
+            fields[ours] = port
+    for ours, theirs in copies.items():
+        if said := single(fields, *theirs):
+            fields.setdefault(ours, said.lower() if ours == "protocol" else said)
+    if stopped := blocked(str(fields.get("action", ""))):
+        fields["blocked"] = stopped
+    return "blocked" in fields and "src_ip" in fields and "dst_ip" in fields

@@ -5,9 +5,9 @@ its sixth part, itself or as a hexadecimal number ("x5E", "0x09").
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, blocked, given, number
 from beffroi.logs.formats.cef import slug, split_header
-from beffroi.logs.formats.keyvalue import single
+from beffroi.logs.formats.common import Reading, given
+from beffroi.logs.formats.keyvalue import collect, translated
 
 MOST = 512  # attributes
 
@@ -30,26 +30,10 @@ def read(text: str) -> Reading | None:
         name, sign, value = attribute.strip().partition("=")
         if not sign or not name or len(name) > 64:
             continue
-        if name not in fields:
-            fields[name] = value
-        elif isinstance(fields[name], list):
-            fields[name].append(value)
-        else:
-            fields[name] = [fields[name], value]
+        collect(fields, name, value)
     given(fields)
     fields.update(deviceVendor=parts[1], deviceProduct=parts[2], deviceVersion=parts[3], EventID=parts[4])
-    for ours, theirs in _ADDRESSES.items():
-        if (said := single(fields, *theirs)) and (found := address(said)):
-            fields[ours] = found
-    for ours, name in _PORTS.items():
-        if (said := single(fields, name)) and (port := number(said)) is not None:
-            fields[ours] = port
-    for ours, theirs in _COPIES.items():
-        if said := single(fields, *theirs):
-            fields.setdefault(ours, said.lower() if ours == "protocol" else said)
-    if stopped := blocked(str(fields.get("action", ""))):
-        fields["blocked"] = stopped
-    is_firewall = "blocked" in fields and "src_ip" in fields and "dst_ip" in fields
+    is_firewall = translated(fields, _ADDRESSES, _PORTS, _COPIES)
     product = slug(parts[2]) or slug(parts[1])
     return LogSource(product, "firewall" if is_firewall else None, "leef"), fields
 

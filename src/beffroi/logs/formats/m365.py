@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from beffroi.core.model import Fields, LogSource, UnfitError, message
-from beffroi.logs.formats.appliances.common import FAILURE, OURS, SUCCESS, endpoint, given
+from beffroi.logs.formats.common import FAILURE, OURS, SUCCESS, endpoint, given
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.shapes import flat
 

@@ -16,7 +16,7 @@ from beffroi.detect.values import moment_of, text_of
 from beffroi.logs.arrival import Form
 from beffroi.logs.formats import appliances, eventxml, m365, services, shapes, syslog
 from beffroi.logs.formats.appliances import times, windowsxml
-from beffroi.logs.formats.appliances.common import Reading
+from beffroi.logs.formats.common import Reading
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.syslog import SyslogMessage

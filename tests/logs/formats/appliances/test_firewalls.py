@@ -6,7 +6,7 @@ import pytest
 
 from beffroi.core.model import LogSource
 from beffroi.logs.formats.appliances import filterlog, fortigate, mikrotik, netfilter, paloalto
-from beffroi.logs.formats.appliances.common import Reader
+from beffroi.logs.formats.common import Reader
 
 PACKET = "IN=eth0 OUT= MAC=00:00:5e:00:53:01:00:00:5e:00:53:02:08:00 SRC=203.0.113.9 DST=192.0.2.7 LEN=40 TOS=0x00 PREC=0x00 TTL=245 ID=1 "
 TCP = PACKET + "PROTO=TCP SPT=40000 DPT=3389 WINDOW=1024 RES=0x00 SYN URGP=0 "

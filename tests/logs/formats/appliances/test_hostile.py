@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from beffroi.core.model import Fields, LogSource, UnfitError
 from beffroi.logs.formats import appliances, m365
 from beffroi.logs.formats.appliances import exchange, fortigate, mikrotik, paloalto, utm, windowsxml
-from beffroi.logs.formats.appliances.common import Reader
+from beffroi.logs.formats.common import Reader
 from beffroi.logs.formats.keyvalue import pairs
 
 READERS: list[Reader] = sorted(

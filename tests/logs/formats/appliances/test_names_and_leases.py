@@ -4,7 +4,7 @@ import pytest
 
 from beffroi.core.model import LogSource
 from beffroi.logs.formats.appliances import dhcp, dns, mikrotik
-from beffroi.logs.formats.appliances.common import Reader
+from beffroi.logs.formats.common import Reader
 
 MAC = "00:00:5e:00:53:01"
 

@@ -5,7 +5,7 @@ import pytest
 from beffroi.core.model import LogSource
 from beffroi.logs.formats import appliances
 from beffroi.logs.formats.appliances import gateways, mikrotik, nextcloud, proxmox, qnap, samba, synology, unifi
-from beffroi.logs.formats.appliances.common import Reader
+from beffroi.logs.formats.common import Reader
 
 FORGED = "198.51.100.66"
 """An address that an attacker writes into a name: nobody may ever be taken for it."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from beffroi.core.model import LogSource
 from beffroi.logs.formats import appliances
 from beffroi.logs.formats.appliances import times
-from beffroi.logs.formats.appliances.common import epoch, iso
+from beffroi.logs.formats.common import epoch, iso
 
 WHEN = datetime(2026, 3, 4, 9, 11, 12, tzinfo=UTC)
 STAMP = int(WHEN.timestamp())

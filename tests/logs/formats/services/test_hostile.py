@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from beffroi.core.model import LogSource, UnfitError
 from beffroi.logs.arrival import Form
 from beffroi.logs.formats import services
-from beffroi.logs.formats.appliances.common import Reader
+from beffroi.logs.formats.common import Reader
 from beffroi.logs.formats.normal import Context
 from beffroi.logs.formats.services import web
 from beffroi.logs.formats.understood import normalise

@@ -27,7 +27,7 @@ from beffroi.logs.formats.appliances import (
     unifi,
     utm,
 )
-from beffroi.logs.formats.appliances.common import Reader, Reading
+from beffroi.logs.formats.common import Reader, Reading
 
 __all__ = ["PREFIXES", "PROGRAMS", "Reader", "Reading", "of_object", "of_text", "read"]
 

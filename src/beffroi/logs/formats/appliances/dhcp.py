@@ -7,7 +7,7 @@ dnsmasq's src/rfc2131.c ("DHCPACK(br0) 192.0.2.5 00:00:5e:00:53:01 pc7"), dhcpd'
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address
+from beffroi.logs.formats.common import Reading, address
 
 _MAC = r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}"
 _DNSMASQ = re.compile(

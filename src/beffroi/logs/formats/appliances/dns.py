@@ -6,7 +6,7 @@ Sigma's category `dns` calls them `query`, `record_type` and `answer`.
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address
+from beffroi.logs.formats.common import Reading, address
 
 _NAME = r"[^\s()]{1,255}"
 _DNSMASQ_QUERY = re.compile(

@@ -7,7 +7,7 @@ are others: time, connector, session, sequence, local, remote, event, data, cont
 import csv
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, endpoint, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, endpoint, sign_in
 
 LONGEST = 16_384  # signs of a line that is looked at: Exchange cuts its own far below
 _SMTP_FAILED = ("535 ", "530 5.7.")

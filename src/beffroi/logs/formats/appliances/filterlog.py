@@ -4,7 +4,7 @@ The columns are those of Netgate's documentation, "Raw Filter Log Format"; OPNse
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, blocked, number
+from beffroi.logs.formats.common import Reading, address, blocked, number
 
 MOST = 40  # columns; the longest, of TCP over IPv6, has 27
 _RULE = ("rule", "sub_rule", "anchor", "tracker", "interface", "reason", "action", "direction", "ip_version")

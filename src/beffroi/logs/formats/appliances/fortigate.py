@@ -7,7 +7,7 @@ product as `fortigate` with the `type` as service (`event`) and Fortinet's own f
 from datetime import UTC, datetime
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, epoch, number
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, epoch, number
 from beffroi.logs.formats.keyvalue import pairs, single
 
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "58": "ipv6-icmp", "132": "sctp"}

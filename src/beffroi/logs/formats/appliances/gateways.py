@@ -5,7 +5,7 @@ authentication error"); both name the user in quotes and the address last.
 """
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, sign_in
 
 _PFSENSE = LogSource("pfsense", None, "gui")
 _OPNSENSE = LogSource("opnsense", None, "gui")

@@ -6,7 +6,7 @@ MikroTik's documentation, "Log" (https://help.mikrotik.com/docs/spaces/ROS/pages
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, endpoint, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, endpoint, sign_in
 
 _TOPICS = re.compile(r"([a-z0-9\-]{1,32}(?:,[a-z0-9!\-]{1,32}){1,8})(?::? |\Z)")
 _PACKET = re.compile(r"\b(input|forward|output|prerouting|postrouting|srcnat|dstnat): in:")

@@ -8,7 +8,7 @@ rule) and `DESCR="…"`.
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, blocked, number
+from beffroi.logs.formats.common import Reading, address, blocked, number
 
 LONGEST_PREFIX = 256  # signs, UniFi's description with it; iptables allows 29 and nftables 127
 MOST = 64  # parts of a packet's description; the kernel writes about thirty

@@ -7,7 +7,7 @@ failed" stands the address that Nextcloud believes; `remoteAddr` says the same.
 from typing import Any
 
 from beffroi.core.model import Fields, LogSource, UnfitError
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, given
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, given
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.shapes import flat
 

@@ -7,7 +7,7 @@ same in all of them; later ones differ from version to version and stay in the r
 import csv
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, number
+from beffroi.logs.formats.common import Reading, address, number
 
 LONGEST = 32_768  # signs of a line that is looked at
 _TYPES = {

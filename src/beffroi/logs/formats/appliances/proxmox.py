@@ -5,7 +5,7 @@ authentication failure; rhost=192.0.2.1 user=anna@pam msg=no such user ('anna@pa
 """
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, endpoint, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, endpoint, sign_in
 
 _SOURCE = LogSource("proxmox", None, "auth")
 _FAILED = "authentication failure; rhost="

@@ -5,7 +5,7 @@ https://docs.qnap.com/operating-system/qts/5.2.x/en-us/ (QuLog Center).
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, cut_last
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, cut_last
 
 _CATEGORIES = {
     "read": "file_access",

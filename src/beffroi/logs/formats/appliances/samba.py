@@ -7,7 +7,7 @@ workstation's, both the client's, may imitate the rest.
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, endpoint
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, endpoint
 
 MOST = 64  # places where the user's name might end that are tried
 

@@ -7,7 +7,7 @@ what it was done to, all parted by bars. File names may hold bars; they stand la
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reading, address
+from beffroi.logs.formats.common import Reading, address
 
 MOST = 24  # parts before the operation that are looked at
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from beffroi.core.model import Fields, LogSource, UnfitError
-from beffroi.logs.formats.appliances.common import Reading, address, given, last_colon
+from beffroi.logs.formats.common import Reading, address, given, last_colon
 from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.shapes import flat
 

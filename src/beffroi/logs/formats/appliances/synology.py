@@ -6,7 +6,7 @@ stands in brackets or behind `Path:` is whatever people typed.
 """
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, cut_last, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, cut_last, sign_in
 
 _CONNECTION = LogSource("synology", None, "connection")
 _PAM = LogSource("synology", None, "dsm")

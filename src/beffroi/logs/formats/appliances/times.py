@@ -7,7 +7,7 @@ from typing import Final
 
 from beffroi.core.model import Fields, LogSource
 from beffroi.logs.formats.appliances import fortigate
-from beffroi.logs.formats.appliances.common import epoch, iso
+from beffroi.logs.formats.common import epoch, iso
 
 
 def stated(source: LogSource, fields: Fields) -> datetime | None:

@@ -6,7 +6,7 @@ UniFi gateways' packets are netfilter's (see `netfilter`), UniFi OS's own events
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading
 
 _STATION = re.compile(r"(?:([A-Za-z0-9.\-]{1,24}): )?STA ([0-9A-Fa-f:]{17}) ([A-Z][A-Za-z0-9. ]{1,15}): ")
 

@@ -7,7 +7,7 @@ Zyxel, "USG FLEX/ATP log messages"; WatchGuard, "Log Catalog" (Fireware 12). The
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import (
+from beffroi.logs.formats.common import (
     FAILURE,
     SUCCESS,
     Reading,

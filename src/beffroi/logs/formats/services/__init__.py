@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import Reader, Reading
+from beffroi.logs.formats.common import Reader, Reading
 from beffroi.logs.formats.services import audit, ftp, mail, pam, sshd, vpn, web
 
 __all__ = ["PREFIXES", "PROGRAMS", "READERS", "Reader", "Reading", "of_text", "read", "stated"]

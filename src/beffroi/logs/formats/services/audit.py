@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address
 from beffroi.logs.formats.keyvalue import MOST
 
 _SOURCE = LogSource("linux", None, "auditd")

@@ -5,7 +5,7 @@ logging.c, Pure-FTPd's messages_en.h). A user's name may imitate the rest: the a
 import re
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading
 from beffroi.logs.formats.services import pam
 from beffroi.logs.formats.services.origin import came
 

@@ -7,7 +7,7 @@ smtpd.c; Exim's src/smtp_in.c and the specification's chapter "Log files"; Sendm
 import re
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, number, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, number, sign_in
 from beffroi.logs.formats.services import pam
 
 _DOVECOT = LogSource("linux", None, "dovecot")

@@ -3,7 +3,7 @@
 from typing import Final
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import Reading, address, sign_in
+from beffroi.logs.formats.common import Reading, address, sign_in
 
 LONGEST_NAME: Final = 255  # signs of a host's name (RFC 1035, 2.3.4)
 

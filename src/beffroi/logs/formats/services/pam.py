@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading
 from beffroi.logs.formats.services.origin import AUTH, came
 
 _SUDO = LogSource("linux", None, "sudo")

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, number
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, number
 from beffroi.logs.formats.services.origin import came
 
 _SSHD = LogSource("linux", None, "sshd")

@@ -7,7 +7,7 @@ multi.c), WireGuard's drivers/net/wireguard, strongSwan's libcharon (sa, plugins
 import re
 
 from beffroi.core.model import LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, number, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, number, sign_in
 
 _OPENVPN = LogSource("linux", None, "openvpn")
 _WIREGUARD = LogSource("linux", None, "wireguard")

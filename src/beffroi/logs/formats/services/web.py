@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances.common import FAILURE, SUCCESS, Reading, address, endpoint, number, sign_in
+from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, address, endpoint, number, sign_in
 
 _ACCESS = re.compile(
     r"(?:([\w.:-]{1,255}) (?=[0-9A-Za-z:]\S{0,254} - ))?([0-9A-Za-z:][\w.:-]{0,254}) (\S{1,255}) ((?:[^\"\\]|\\.){1,1024}?) "

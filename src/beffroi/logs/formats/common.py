@@ -1,4 +1,4 @@
-"""What the readers of appliances share: how an address is written, how a sign-in and a filtered packet are named.
+"""What readers of lines share: how an address is written, how a sign-in and a filtered packet are named.
 
 A reader takes the text of a message (behind its syslog header) and gives its log source and its fields, or None where the text
 is none of its own. It neither fails on any text nor takes more than linear time: a log line is whatever its sender likes, and
