@@ -31,6 +31,7 @@ from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
 from beffroi.store import Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
+from beffroi.store.files import sync_folder
 
 LIVE: Final = "live"
 SETS: Final = "sets"
@@ -241,7 +242,7 @@ def _taken(source: str | Path, wanted: str | None, folder: Path, limits: Archive
     number = max((int(each.name.partition("-")[0]) for each in _sets(folder)), default=0) + 1
     own = f"{number:06}-{found[:16]}"
     incoming.rename(folder / SETS / own)
-    _sync_folder(folder / SETS)
+    sync_folder(folder / SETS)
     return _Set(own, folder / SETS / own / RULES, about)
 
 
@@ -290,7 +291,7 @@ def _point(folder: Path, name: str | None) -> None:
     else:
         fresh.symlink_to(f"{SETS}/{name}")
         fresh.replace(folder / LIVE)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _settle(folder: Path, store: Store) -> bool:
@@ -352,14 +353,6 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         raise StoreError(path=path, reason=message("it is in the way and cannot be removed"))
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Final
 
 from beffroi.core.errors import StoreError
 from beffroi.core.model import message
+from beffroi.store.files import sync_folder
 
 FOLDER: Final = "keys"
 """In the data folder. Never part of a support bundle."""
@@ -61,12 +62,3 @@ def write(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(path=path, reason=error.strerror or str(error)) from error
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder on the disk. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,6 +23,7 @@ from beffroi.core.model import Fault, message
 from beffroi.logs.archive import children, index
 from beffroi.logs.archive.index import Part
 from beffroi.logs.archive.rows import Group, Row, group_of, line
+from beffroi.store.files import sync_folder
 
 DAYS: Final = 90
 """How long events are kept unless set, from their arrival."""
@@ -261,7 +262,7 @@ class Archiver:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         (self._folder / source).rename(path)
         for folder in {path.parent, *(each.parent for each in made)}:
-            index.sync_folder(folder)
+            sync_folder(folder)
 
     def _commit(self, parts: tuple[Part, ...], position: int) -> None:
         new = index.Index(

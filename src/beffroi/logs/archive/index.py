@@ -17,6 +17,7 @@ import msgspec
 
 from beffroi.core.errors import StoreError
 from beffroi.core.model import LogSource, message
+from beffroi.store.files import sync_folder
 
 NAME: Final = "index.json"
 LOCK: Final = ".reading"
@@ -91,15 +92,6 @@ def save(folder: Path, index: Index) -> None:
         os.fsync(file.fileno())
     aside.replace(folder / NAME)
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

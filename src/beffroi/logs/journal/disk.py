@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
+from beffroi.store.files import sync_folder
+
 AT_ONCE: Final = 1_000  # parts handed to one writev; Linux takes 1,024 (IOV_MAX)
 BLOCK: Final = 4_096  # what is given up of a file where the disk cannot read it
 
@@ -113,11 +115,7 @@ class RealDisk:
         path.unlink()
 
     def sync_folder(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)
 
     def free(self, folder: Path) -> int:
         state = os.statvfs(folder)

@@ -19,7 +19,7 @@ import msgspec
 
 from beffroi.core.errors import StoreError
 from beffroi.logs.arrival import Arrival, Busy
-from beffroi.store.keys import sync_folder
+from beffroi.store.files import sync_folder
 
 FOLDER: Final = "waiting"
 SUFFIX: Final = ".held"
