@@ -1,18 +1,12 @@
 import base64
-import datetime as dt
 import http.client
 import ssl
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from beffroi.logs.receivers.http.bulk import BulkReceiver
 from beffroi.logs.receivers.http.proof import Unreadable, address, credentials
-from beffroi.logs.receivers.http.serving import context
+from tests.logs.receivers.certificates import Certificates, certificates
 from tests.logs.receivers.http.house import Keeper, serving
 
 
@@ -54,73 +48,21 @@ def test_an_address_is_written_in_one_way() -> None:
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority, a server's and a device's certificate of it, and a device's of another authority."""
-    folder = tmp_path_factory.mktemp("keys")
-    for authority, leaves in (("house", ("server", "device")), ("other", ("stranger",))):
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(folder, authority, key, _certificate(authority, key, authority, key, server=None))
-        for leaf in leaves:
-            own = ec.generate_private_key(ec.SECP256R1())
-            _write(folder, leaf, own, _certificate(leaf, own, authority, key, server=leaf == "server"))
-    return folder
+def house(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return certificates(tmp_path_factory.mktemp("house"))
 
 
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: str,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    *,
-    server: bool | None,
-) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=server is None, path_length=None), critical=True)
-        # Python 3.13 takes no certificate without these (RFC 5280, 4.2.1.1 to 4.2.1.3).
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=server is not None,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=server is None,
-                crl_sign=server is None,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-    )
-    if server is not None:
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False).add_extension(names, critical=False)
-    return made.sign(issuer_key, hashes.SHA256())
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Another house: its devices are strangers here."""
+    return certificates(tmp_path_factory.mktemp("other"))
 
 
-def _write(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
-    pem = serialization.Encoding.PEM
-    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(pem))
-    (folder / f"{name}.key").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
-def _post(port: int, keys: Path, device: str | None) -> int:
-    tls = ssl.create_default_context(cafile=keys / "house.pem")
+def _post(port: int, house: Certificates, device: Certificates | None) -> int:
+    """A post to a house's server, by a device of that house, of another, or by nobody."""
+    tls = house.client(known=False)
     if device is not None:
-        tls.load_cert_chain(keys / f"{device}.pem", keys / f"{device}.key")
+        tls.load_cert_chain(device.device, device.device_key)
     connection = http.client.HTTPSConnection("localhost", port, context=tls, timeout=10)
     try:
         statuses = set()
@@ -135,15 +77,16 @@ def _post(port: int, keys: Path, device: str | None) -> int:
         connection.close()
 
 
-def test_a_device_shows_its_certificate(keys: Path) -> None:
+def test_a_device_shows_its_certificate(house: Certificates, other: Certificates) -> None:
     keeper = Keeper()
     receiver = BulkReceiver(keeper)
-    with serving(receiver, tls=context(keys / "server.pem", keys / "server.key", keys / "house.pem")) as port:
-        assert _post(port, keys, "device") == 200
-        assert _post(port, keys, None) == 200
+    tls = house.context()
+    tls.verify_mode = ssl.CERT_OPTIONAL  # whoever has no certificate may show a token
+    with serving(receiver, tls=tls) as port:
+        assert _post(port, house, house) == 200
+        assert _post(port, house, None) == 200
         with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
-            _post(port, keys, "stranger")
-    der = x509.load_pem_x509_certificate((keys / "device.pem").read_bytes()).public_bytes(serialization.Encoding.DER)
-    assert [proof.certificate for proof in keeper.proofs] == [der, der, None, None]
+            _post(port, house, other)
+    assert [proof.certificate for proof in keeper.proofs] == [house.der, house.der, None, None]
     assert {proof.encrypted for proof in keeper.proofs} == {True}
     assert receiver.tally["dropped: no TLS"] == 1

@@ -4,7 +4,7 @@ uvicorn speaks HTTP here, by its protocol class alone: its `Server` would wake t
 signals and know no bound but one on requests. Bounds are on connections (all, and of one peer), on a request's head, and on time: a
 head must be whole soon, a body must flow, an idle connection ends. So slow senders hold few places, and not for long.
 
-    server = HttpServer(BulkReceiver(intake), Listen("", 9200), tls=context(certificate, key, devices))
+    server = HttpServer(BulkReceiver(intake), Listen("", 9200), tls=authorities.server_context(require_client=False))
     address, port = server.bind()            # OSError: the port is taken, or only root may have it
     await server.serve()                     # until cancelled
 """
@@ -15,7 +15,6 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import httptools
@@ -26,6 +25,7 @@ from uvicorn.server import ServerState
 from beffroi.core.config import Listen
 from beffroi.logs.receivers.http.exchange import Receiver
 from beffroi.logs.receivers.http.proof import address
+from beffroi.logs.receivers.limits import bound
 
 GRACE: Final = 5.0
 """Seconds that requests under way get to end when the service stops."""
@@ -53,18 +53,6 @@ class Bounds(NamedTuple):
     """Bytes of a head, of a chunk's extensions and of trailers."""
     fields: int = 100
     """Headers and trailers of one request."""
-
-
-def context(certificate: Path, key: Path, devices: Path | None = None) -> ssl.SSLContext:
-    """TLS for a server: its certificate with the chain, its key, and the authority whose client certificates count. A client without
-    one is let through to show a token. Load a renewed chain into the same context: new connections get it. Raises OSError."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.load_cert_chain(certificate, key)
-    if devices is not None:
-        made.verify_mode = ssl.CERT_OPTIONAL
-        made.load_verify_locations(devices)
-    return made
 
 
 class HttpServer:
@@ -105,11 +93,8 @@ class HttpServer:
 
     def bind(self) -> tuple[str, int]:
         """Take the address and the port, and tell them. Raises OSError: the port is taken, or only root may have it."""
-        host, port = self.listen
-        everywhere = not host and socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if everywhere or ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=512, dualstack_ipv6=everywhere)
-        self._socket.setblocking(False)
+        self._socket = bound(self.listen, socket.SOCK_STREAM)
+        self._socket.listen(512)
         address, port = self._socket.getsockname()[:2]
         return address, port
 
