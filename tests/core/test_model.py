@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from beffroi.core.model import WHOLE, Fault, Message, UnfitError, message
+from beffroi.core.model import WHOLE, Fault, LogSource, Message, UnfitError, message
 from beffroi.core.wording import words
 
 LINE = message("line {line}", line=1_234)
@@ -56,3 +56,10 @@ def test_faults_can_be_kept(what: Message) -> None:
 def test_what_is_no_fault_is_not_taken_for_one(plain: Any) -> None:
     with pytest.raises(ValueError, match=r"no (fault|message)"):
         Fault.from_plain(plain)
+
+
+def test_a_log_source_is_what_a_person_stated() -> None:
+    assert LogSource.stated("product=linux, service=auth") == LogSource("linux", None, "auth")
+    for text in ("", "linux", "product=", "color=red", "product=a,,"):
+        with pytest.raises(ValueError):
+            LogSource.stated(text)

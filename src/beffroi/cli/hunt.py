@@ -223,15 +223,12 @@ def _moment(option: str, text: str | None, zone: tzinfo) -> datetime | None:
 def stated_logsource(text: str | None) -> LogSource | None:
     if text is None:
         return None
-    stated: dict[str, str] = {}
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        if name.strip() not in LogSource._fields or not value.strip():
-            raise UsageError(
-                "--logsource {text}: write it as product=linux,service=auth (product, category, service)", text=text
-            )
-        stated[name.strip()] = value.strip()
-    return LogSource(**stated)
+    try:
+        return LogSource.stated(text)
+    except ValueError as error:
+        raise UsageError(
+            "--logsource {text}: write it as product=linux,service=auth (product, category, service)", text=text
+        ) from error
 
 
 def _placeholders(path: Path | None) -> Any:

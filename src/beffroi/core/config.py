@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from beffroi.core.errors import ConfigurationError
-from beffroi.core.model import Fault, Message, UnfitError, message
+from beffroi.core.model import Fault, LogSource, Message, UnfitError, message
 
 SYSTEM_FILE: Final = Path("/etc/beffroi/beffroi.toml")
 LIMIT: Final = 1 << 20
@@ -127,9 +127,13 @@ def _followed(value: Any) -> tuple[Files, ...]:
         pattern, _, stated = each.partition(" ")
         if not pattern.startswith("/"):
             raise UnfitError(message('"{path}" is not a whole path: it must start with / or ~/', path=pattern))
-        parts = [part.partition("=")[0] for part in stated.strip().split(",")] if stated.strip() else []
-        if not set(parts) <= {"product", "category", "service"}:
-            raise UnfitError(message('"{text}" is not a log source (product=…,category=…,service=…)', text=stated))
+        try:
+            if stated.strip():
+                LogSource.stated(stated)
+        except ValueError as error:
+            raise UnfitError(
+                message('"{text}" is not a log source (product=…,category=…,service=…)', text=stated)
+            ) from error
         found.append(Files(pattern, stated.strip() or None))
     return tuple(found)
 

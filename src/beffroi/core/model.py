@@ -22,6 +22,17 @@ class LogSource(NamedTuple):
     def __str__(self) -> str:
         return "/".join(part or "*" for part in self)
 
+    @classmethod
+    def stated(cls, text: str) -> Self:
+        """What a person wrote: "product=linux,service=auth". Raises ValueError for anything else."""
+        parts: dict[str, str] = {}
+        for part in text.split(","):
+            name, _, value = part.partition("=")
+            if name.strip() not in cls._fields or not value.strip():
+                raise ValueError(text)
+            parts[name.strip()] = value.strip()
+        return cls(**parts)
+
 
 class Assurance(IntEnum):
     """How sure it is that a source is who it seems, in rising order. What rests on ADDRESS or less never blocks anybody,

@@ -3,13 +3,14 @@ the daily sign of life through every receiver; what the house was off. Each is a
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, select, update
 
 from beffroi.core.model import Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
+from beffroi.store.times import stamp
 from beffroi.watching import rhythm
 from beffroi.watching.understanding import Neighbour, Seen
 
@@ -56,7 +57,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
             silent.add(source.id)
             said[QUIET][source.id] = (
                 "medium",
-                message("{name} has sent nothing since {time}", name=source.name, time=_iso(last))
+                message("{name} has sent nothing since {time}", name=source.name, time=stamp(last, "seconds"))
                 if source.last_arrival
                 else message("{name} has never sent anything", name=source.name),
             )
@@ -119,8 +120,10 @@ def was_off(store: Store, now: datetime) -> Message | None:
         alive(change, now)
         if since is None or now - since < GAP:
             return None
-        said = message("Beffroi was off from {since} to {until}", since=_iso(since), until=_iso(now))
-        findings.raise_(change, OFF, _iso(since), "medium", said, now=now)
+        said = message(
+            "Beffroi was off from {since} to {until}", since=stamp(since, "seconds"), until=stamp(now, "seconds")
+        )
+        findings.raise_(change, OFF, stamp(since, "seconds"), "medium", said, now=now)
         return said
 
 
@@ -130,7 +133,7 @@ ALIVE: Final = "alive"
 def alive(change: Connection, now: datetime) -> None:
     """Note that the service runs; what is told after a stop begins here."""
     change.execute(tables.checkpoints.delete().where(tables.checkpoints.c.name == ALIVE))
-    change.execute(tables.checkpoints.insert().values(name=ALIVE, position=0, updated=_iso(now)))
+    change.execute(tables.checkpoints.insert().values(name=ALIVE, position=0, updated=stamp(now, "seconds")))
 
 
 def keep_alive(store: Store, now: datetime) -> None:
@@ -179,7 +182,3 @@ def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) 
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

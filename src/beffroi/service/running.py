@@ -32,6 +32,7 @@ from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
 from beffroi.rules.repository import PACK, load
+from beffroi.rules.switches import switched_off
 from beffroi.rules.update import live
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
@@ -132,11 +133,15 @@ class Service:
     @property
     def lag_seconds(self) -> float:
         """For how long the oldest event that is on disk has not been understood; 0 when all is."""
-        while self._marks and self._marks[0][0] <= self.understanding.position:
-            self._marks.popleft()
+        self._let_marks_go()
         if self.journal.durable <= self.understanding.position or not self._marks:
             return 0.0
         return round(time.monotonic() - self._marks[0][1], 1)
+
+    def _let_marks_go(self) -> None:
+        """Forget the moments of what is understood."""
+        while self._marks and self._marks[0][0] <= self.understanding.position:
+            self._marks.popleft()
 
     # --- life ---------------------------------------------------------------------------------------------------------------
 
@@ -203,8 +208,7 @@ class Service:
         position = -1
         while True:
             position = await self.journal.advanced(position)
-            while self._marks and self._marks[0][0] <= self.understanding.position:
-                self._marks.popleft()
+            self._let_marks_go()
             if not self._marks or time.monotonic() - self._marks[-1][1] > MARK:
                 self._marks.append((position, time.monotonic()))
                 if len(self._marks) > MARKS:
@@ -277,17 +281,13 @@ class Service:
 
     def _begin(self) -> Begin:
         folders = _rule_folders(self.config)
-        with self.store.read() as connection:
-            off = connection.scalars(
-                select(tables.rule_switches.c.rule_id).where(tables.rule_switches.c.enabled == 0)
-            ).all()
         return Begin(
             journal=str(self.config.data_dir / "journal"),
             rules=[str(folder) for folder in folders],
             cache=str(self.config.cache_dir),
             zone=self.config.time_zone,
             placeholders={},
-            off=list(off),
+            off=sorted(switched_off(self.store)),
         )
 
     def _networks(self) -> Sequence[networks.Network]:

@@ -12,6 +12,7 @@ from beffroi.core.model import SourceState
 from beffroi.logs.sources import records
 from beffroi.store import Store, findings, tables
 from beffroi.store.actions import Action, Actor, Nothing, Role
+from beffroi.store.times import stamp
 
 if TYPE_CHECKING:
     from beffroi.service.running import Service
@@ -76,10 +77,9 @@ def actions(service: "Service | None") -> tuple[Action, ...]:
 
 def _matches(connection: Connection, since: datetime) -> dict[str, int]:
     """How many matches of each level were noted since a moment, recordings left out."""
-    moment = since.isoformat(timespec="microseconds").replace("+00:00", "Z")
     query = (
         select(tables.matches.c.level, func.count())
-        .where(tables.matches.c.noted >= moment, tables.matches.c.historic == 0)
+        .where(tables.matches.c.noted >= stamp(since, "microseconds"), tables.matches.c.historic == 0)
         .group_by(tables.matches.c.level)
     )
     return {level: int(count) for level, count in connection.execute(query)}

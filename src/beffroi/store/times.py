@@ -8,10 +8,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def stamp(moment: datetime | None = None) -> str:
-    """A moment (now, unless given) as "2026-11-23T20:04:05.678Z"."""
+def stamp(moment: datetime | None = None, timespec: str = "milliseconds") -> str:
+    """A moment (now, unless given) as "2026-11-23T20:04:05.678Z", to the millisecond unless `timespec` (datetime.isoformat) says
+    otherwise."""
     when = moment if moment is not None else now()
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return when.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def hour(moment: datetime) -> int:

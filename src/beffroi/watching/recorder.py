@@ -17,6 +17,7 @@ from beffroi.detect.values import iso_of
 from beffroi.logs.sources import records
 from beffroi.logs.sources.actions import BY_HAND
 from beffroi.store import Store, feed, tables
+from beffroi.store.times import stamp
 from beffroi.watching.frames import State
 from beffroi.watching.understanding import Found, Seen, Understood, moment
 
@@ -66,8 +67,9 @@ def forget(store: Store, before: datetime) -> int:
     with store.write() as change:
         hour = int(before.timestamp() // 3_600)
         change.execute(delete(tables.source_hours).where(tables.source_hours.c.hour < hour))
-        moment = before.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return change.execute(delete(tables.matches).where(tables.matches.c.noted < moment)).rowcount
+        return change.execute(
+            delete(tables.matches).where(tables.matches.c.noted < stamp(before, "microseconds"))
+        ).rowcount
 
 
 def _matches(change: Connection, found: Iterable[Found], noted: int) -> int:

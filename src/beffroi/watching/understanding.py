@@ -64,7 +64,6 @@ class Seen(msgspec.Struct):
     """The smallest distance between an event's own time and its arrival, of events that are no recording; positive: its clock
     was ahead. What was stored for a while comes late, but not all of it."""
     hosts: set[str] = msgspec.field(default_factory=set)
-    logsources: set[str] = msgspec.field(default_factory=set)
 
 
 class Neighbour(msgspec.Struct, array_like=True, frozen=True):
@@ -146,10 +145,6 @@ class Understander:
         self._fire(self._correlator.settle(), now, result)
         return result
 
-    def blind(self) -> set[str]:
-        """The ids of rules that had no event to look at so far."""
-        return self._matcher.idle()
-
     def state(self) -> bytes:
         """What the correlations remember, to go on from later."""
         return msgspec.json.encode(self._correlator.state())
@@ -208,8 +203,6 @@ class Understander:
             seen.hosts.add(normal.host[:255])
         logsource = normal.logsource
         if logsource is not None:
-            if len(seen.logsources) < HOSTS:
-                seen.logsources.add(str(logsource))
             neighbour = None if heard.arrival.historic else spoken_of(logsource, normal.fields)
             if neighbour is not None:
                 result.neighbours[neighbour.mac or neighbour.address] = neighbour
@@ -328,10 +321,10 @@ _HOUSES = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"
 @lru_cache(maxsize=256)
 def statement(stated: str | None) -> LogSource | None:
     """The log source that a person stated ("product=linux,service=auth")."""
-    if stated is None:
+    try:
+        return None if stated is None else LogSource.stated(stated)
+    except ValueError:  # the configuration lets none in; a journal of another version must not stop the watch
         return None
-    parts = dict(part.partition("=")[::2] for part in stated.split(","))
-    return LogSource(parts.get("product"), parts.get("category"), parts.get("service"))
 
 
 def _kept(fields: Fields) -> dict[str, Any]:
