@@ -72,7 +72,7 @@ class Process:
         )
         before = self._understander
         self._understander = Understander(ruleset, ZoneInfo(begin.zone))
-        if before is not None:  # the rules changed between two batches; what correlations remember is kept
+        if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:
             self._reader = JournalReader(Path(begin.journal), tell=self._faults.append)

@@ -4,6 +4,7 @@ The same arrivals from the same state give the same results, so after a crash wh
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import ip_network
@@ -16,6 +17,7 @@ from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
 from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats.connections import Connection, Connections
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
@@ -109,6 +111,7 @@ class Understander:
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
         self._correlator = Correlator(ruleset.correlations)
+        self._connections = Connections()
 
     def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
         """What the arrivals mean; each comes with the journal's position after it."""
@@ -146,15 +149,17 @@ class Understander:
         return result
 
     def state(self) -> bytes:
-        """What the correlations remember, to go on from later."""
-        return msgspec.json.encode(self._correlator.state())
+        """What correlations and readers remember, to go on from later."""
+        return msgspec.json.encode(_State(self._correlator.state(), self._connections.state()))
 
     def restore(self, state: bytes) -> bool:
         """Go on from a state; False where it is none of this version, and then nothing has changed."""
         try:
-            self._correlator.restore(msgspec.json.decode(state))
+            kept = msgspec.json.decode(state, type=_State)
+            self._correlator.restore(kept.correlations)
         except (StateError, msgspec.DecodeError):
             return False
+        self._connections.restore(kept.connections)
         return True
 
     def _read(
@@ -186,9 +191,9 @@ class Understander:
                 heard = _Heard(position, place, arrival, normal, sent_as if len(normals) == 1 else None, message)
                 place += 1
                 self._note(heard, seen, result)
-                if normal.logsource is None and not normal.fields:
-                    continue
-                groups.setdefault(normal.logsource, []).append(heard)
+                for nth, told in enumerate(self._connections.hear(arrival.source, normal, heard.time)):
+                    if told.logsource is not None or told.fields:
+                        groups.setdefault(told.logsource, []).append(heard.telling(nth, told))
         result.events += len(arrival.messages)
 
     def _note(self, heard: "_Heard", seen: Seen, result: Understood) -> None:
@@ -262,6 +267,13 @@ class Understander:
             )
 
 
+class _State(msgspec.Struct):
+    """What is remembered from one arrival to the next."""
+
+    correlations: dict[str, Any]
+    connections: list[tuple[tuple[str, str, str], Connection]]
+
+
 class _Heard:
     """An event with where it lies in the journal."""
 
@@ -281,6 +293,18 @@ class _Heard:
         # Raw JSON helps to look for keywords only where the fields come straight from it.
         raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
         self.event: Event = (place, normal.fields, raw)
+
+    def telling(self, nth: int, event: Normalised) -> "_Heard":
+        """One of the events that it tells of, the first of which is itself. The others have identities of their own, which are the
+        same when it is understood again."""
+        if event is self.normal:
+            return self
+        other = copy(self)
+        other.normal = event
+        other.event = (self.place, event.fields, self.event[2])
+        if nth:
+            other.identity = f"{self.arrival.source}\x1f{self.key}\x1f{nth}"
+        return other
 
     @property
     def key(self) -> str:
