@@ -9,11 +9,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from beffroi.cli.main import main
 from beffroi.cli.search import moment
 from beffroi.core.errors import UsageError
 from beffroi.logs.archive import Archiver, load_index
+from beffroi.logs.sources import records
+from beffroi.logs.sources.proofs import Key, ProofKind
+from beffroi.store import Store
+from beffroi.store.tables import sources
 from tests.logs.archive.made import row, rows
 
 Said = tuple[int, str, str]
@@ -48,6 +53,22 @@ def test_json_lines_are_the_events_and_nothing_else(search: Callable[..., Said])
     assert (code, err) == (0, "")
     assert [event["fields"]["n"] for event in events] == [101, 1]
     assert list(events[0]) == ["time", "arrived", "source", "host", "logsource", "fields", "raw"]
+
+
+def test_a_source_is_named_as_people_call_it(search: Callable[..., Said], tmp_path: Path) -> None:
+    assert search("--source", "PC")[0] == 2  # no store: nothing is known of it, and nothing is made by looking
+    assert not (tmp_path / "data" / "store.db").exists()
+    with Store.open(tmp_path / "data") as store, store.write() as change:
+        for key, name in (("a", "PC de l’accueil"), ("b", "NAS"), ("c", "NAS")):
+            records.add(change, Key(ProofKind.TOKEN, key), name, "any", accepted=True, now=datetime.now(UTC))
+        change.execute(update(sources).where(sources.c.proof == "a").values(id="s1"))
+    code, out, err = search("--json", "--source", "pc de l’accueil")
+    assert (code, err) == (0, "")
+    assert {json.loads(line)["source"] for line in out.splitlines()} == {"s1"}
+    code, out, err = search("--source", "NAS")
+    assert (code, out, err.count("\n"), err.count("(token)")) == (2, "", 1, 2)
+    code, out, _ = search("--json", "--source", "s-0123456789")  # one that is known no more may have left events
+    assert (code, out) == (0, "")
 
 
 def test_csv_disarms_formulas(search: Callable[..., Said]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from beffroi.core.model import Message, message
 from beffroi.core.wording import Words, printable, spoken, words
 
 if TYPE_CHECKING:
-    from beffroi.service.running import Service
+    from beffroi.service.running import Part, Service
 
 
 @click.command()
@@ -41,7 +41,7 @@ def up(shared: Shared, *, check: bool, data_dir: Path | None, config: Path | Non
     return Exit.DONE
 
 
-def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> Iterable[Callable[[], Awaitable[None]]]:
+def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> Iterable["Part"]:
     """The socket for commands, and a word to the person who waits at a terminal."""
     from beffroi.service import doctor
     from beffroi.service.commands import serve
@@ -52,9 +52,9 @@ def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> 
 
     app = application(service.store, local.owner, actions=(*ACTIONS, *actions(service), doctor.action(service)))
     app.router.routes.append(route(service, local.owner))
-    yield lambda: serve(app, local.listen(config.data_dir))
+    yield "serve commands", lambda: serve(app, local.listen(config.data_dir))
     if sys.stderr.isatty():
-        yield lambda: _greet(shared, say, service)
+        yield "greet", lambda: _greet(shared, say, service)
 
 
 async def _greet(shared: Shared, say: Words, service: "Service") -> None:

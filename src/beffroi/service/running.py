@@ -38,6 +38,7 @@ from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
 from beffroi.service.receivers import Receiving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
+from beffroi.store.authorities import DUE
 from beffroi.store.house import House
 from beffroi.watching import networks, recorder, selftest
 from beffroi.watching.archiving import Done, Job
@@ -76,6 +77,9 @@ FILES: Final = 16_384
 """Open files that the service asks for; each connection is one, and login shells give 1,024."""
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
+
+Part = tuple[str, Callable[[], Awaitable[None]]]
+"""What a part of the service is called in the log, and what does it: begun again where it fails, so it opens what it needs itself."""
 
 
 class Service:
@@ -145,8 +149,8 @@ class Service:
 
     # --- life ---------------------------------------------------------------------------------------------------------------
 
-    async def run(self, serve: Iterable[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:
-        """Until `stop` is set. `serve` are further servers (the socket for commands)."""
+    async def run(self, further: Iterable[Part], stop: asyncio.Event) -> None:
+        """Until `stop` is set. `further` are parts that others bring (the socket for commands); they are upheld as our own."""
         off = await asyncio.to_thread(chores.was_off, self.store, datetime.now(UTC))
         if off is not None:
             log.warning("%s", off)
@@ -172,7 +176,7 @@ class Service:
                 group.create_task(self._upheld(f"read {each.name}", each.serve), name=f"read {each.name}")
                 for each in self.reading
             ]
-            tasks += [group.create_task(_run(work), name="serve commands") for work in serve]
+            tasks += [group.create_task(self._upheld(name, work), name=name) for name, work in further]
             announcing = group.create_task(self._announce(), name="announce")
             await stop.wait()
             systemd.notify("STOPPING=1")
@@ -342,6 +346,9 @@ class Service:
         await asyncio.to_thread(self._let_go, now)
         if await asyncio.to_thread(self.house.authorities.renew_if_due, now):
             log.info("the server's certificate was renewed")
+        if self._own.expires - now < DUE:
+            self._own = await asyncio.to_thread(self.house.authorities.device, OWN, now)
+            self.keeper.own_certificate = _der(self._own.chain)
         if self.waiting.held():
             await self._sources_changed()
 
@@ -394,7 +401,7 @@ class Service:
             days = settings.get(connection, "archive.days")
             keep_from = self._keep_journal_from(connection)
         recorder.forget(self.store, now - timedelta(days=days))
-        upkeep.tend(self.store, self.waiting, now)
+        upkeep.tend(self.store, self.waiting, now, self.keeper.certificates)
         with self.store.write() as change:
             feed.prune(change)
         self.journal.trim(keep_from)
@@ -503,7 +510,7 @@ class Service:
             await asyncio.sleep(pause)
 
 
-async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[], Awaitable[None]]]]) -> None:
+async def serve(config: Config, further: Callable[[Service], Iterable[Part]]) -> None:
     """Run the service until SIGTERM or Ctrl-C. Raises StoreError where the data folder cannot be used."""
     more_files()
     stop = asyncio.Event()
@@ -513,7 +520,7 @@ async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[
     with ExitStack() as held:
         store = held.enter_context(await asyncio.to_thread(Store.open, config.data_dir))
         service = Service(config, store, held)
-        await service.run(servers(service), stop)
+        await service.run(further(service), stop)
 
 
 def check(config: Config) -> None:
@@ -561,10 +568,6 @@ def more_files(wanted: int = FILES) -> int:
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
 def _der(chain: bytes) -> bytes:
