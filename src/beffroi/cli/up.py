@@ -1,6 +1,7 @@
 """`beffroi up`: the service, in the foreground, until Ctrl-C or until systemd stops it."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +13,7 @@ import click
 from beffroi.cli.options import Shared, shared_options
 from beffroi.cli.owner import become_owner
 from beffroi.core.config import Config, load
-from beffroi.core.errors import Exit
+from beffroi.core.errors import BeffroiError, DefectError, Exit
 from beffroi.core.model import Message, message
 from beffroi.core.wording import Words, printable, spoken, words
 
@@ -37,7 +38,13 @@ def up(shared: Shared, *, check: bool, data_dir: Path | None, config: Path | Non
         _tell(shared, say, message("Everything is there; Beffroi can start"))
         return Exit.DONE
     logs.set_up(person=sys.stderr.isatty())
-    asyncio.run(running.serve(loaded, partial(_servers, shared, say, loaded)))
+    try:
+        asyncio.run(running.serve(loaded, partial(_servers, shared, say, loaded)))
+    except (BeffroiError, OSError):
+        raise
+    except Exception:  # what it says may quote what came in, and this goes into the log
+        logging.getLogger("beffroi.service").exception("Beffroi fell")
+        raise DefectError from None
     return Exit.DONE
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from beffroi.core.config import Config, Listen
+from beffroi.core.discreet import Word
 from beffroi.core.model import Message, message
 from beffroi.logs.receivers import Limits, Lumberjack, Relp, SyslogTcp, SyslogTls, SyslogUdp
 from beffroi.logs.receivers.files import Drop, Follow, Followed, Journald
@@ -56,7 +57,7 @@ class Receiving:
             except OSError as error:
                 self.bound = None
                 self.trouble = self._hindered(error)
-                log.warning("%s cannot listen on port %s: %s", self.name, self._listen.port, error.strerror)
+                log.warning("%s cannot listen on port %s: %s", Word(self.name), self._listen.port, error)
                 self.tried.set()
                 await asyncio.sleep(AGAIN)
                 continue

@@ -24,7 +24,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, select
 
+from beffroi.core import discreet
 from beffroi.core.config import Config
+from beffroi.core.discreet import Word
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
 from beffroi.logs.archive import load_index
@@ -190,8 +192,8 @@ class Service:
             try:
                 await work()
             except Exception as error:
-                log.exception("%s: failed, and is begun again in %s s", name, AGAIN)
-                reason = f"{type(error).__name__}: {error}"[:300]
+                log.exception("%s: failed, and is begun again in %s s", Word(name), AGAIN)
+                reason = discreet.error(error)[:300]
                 told = message(
                     "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
                 )
@@ -448,9 +450,9 @@ class Service:
                 child.kill()
             raise
         if child.returncode != 0:
-            last = complained.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
-            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=last)
-            log.error("archiving ended with code %s: %s", child.returncode, last)
+            why = discreet.complaint(complained) or f"code {child.returncode}"
+            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=why[:300])
+            log.error("archiving ended with code %s: %s", child.returncode, Word(why))
             return False
         done = msgspec.json.decode(said, type=Done)
         self.archived = done.position
