@@ -38,7 +38,8 @@ from beffroi.rules.switches import switched_off
 from beffroi.rules.update import live
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
-from beffroi.service.receivers import Receiving, readers, receivers
+from beffroi.service.metrics import Page, figures
+from beffroi.service.receivers import Receiving, giving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.store.authorities import DUE
 from beffroi.store.house import House
@@ -110,6 +111,8 @@ class Service:
         )
         self.understanding = Understanding(store, self._begin, tell=self._understood)
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
+        self.giving = giving(config, self.keeper, self.house.authorities, Page(figures(self)))
+        """Who listens without receiving: the figures for Prometheus, where a person stated it."""
         self.reading = readers(config, self.keeper)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
@@ -174,6 +177,7 @@ class Service:
                 group.create_task(self._upheld(f"receive {each.name}", each.run), name=f"receive {each.name}")
                 for each in self.receiving
             ]
+            tasks += [group.create_task(self._upheld(f"give {each.name}", each.run)) for each in self.giving]
             tasks += [
                 group.create_task(self._upheld(f"read {each.name}", each.serve), name=f"read {each.name}")
                 for each in self.reading
@@ -203,7 +207,7 @@ class Service:
                 return
 
     async def _announce(self) -> None:
-        for each in self.receiving:
+        for each in (*self.receiving, *self.giving):
             await each.tried.wait()
         await self.understanding.began.wait()
         self.ready.set()
@@ -356,7 +360,8 @@ class Service:
 
     def _tell_troubles(self, now: datetime) -> None:
         """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
-        troubles = {each.name: each.trouble for each in self.receiving if each.trouble is not None}
+        listening = [*self.receiving, *self.giving]
+        troubles = {each.name: each.trouble for each in listening if each.trouble is not None}
         own: dict[str, Message] = {}
         if self.keeper.full or self.journal.trouble is not None:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")

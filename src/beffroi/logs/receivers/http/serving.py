@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import httptools
 from uvicorn.config import Config
@@ -23,7 +23,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from beffroi.core.config import Listen
-from beffroi.logs.receivers.http.exchange import Receiver
 from beffroi.logs.receivers.http.proof import address
 from beffroi.logs.receivers.limits import bound
 
@@ -55,12 +54,21 @@ class Bounds(NamedTuple):
     """Headers and trailers of one request."""
 
 
+class Served(Protocol):
+    """What a server serves: a receiver, or anything else on bare ASGI. `tally` counts what came of connections."""
+
+    tally: Counter[str]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any, /) -> None:
+        """ASGI 3."""
+
+
 class HttpServer:
     """One receiver's server: made, bound and served as the other receivers are."""
 
     def __init__(
         self,
-        receiver: Receiver,
+        receiver: Served,
         listen: Listen,
         *,
         tls: ssl.SSLContext | None = None,
