@@ -75,10 +75,10 @@ def printable_lines(text: str) -> str:
 
 def gather(config: Config) -> dict[str, Any]:
     """The bundle: name of each file → what it holds, as JSON can."""
-    from beffroi.service.doctor import machine
+    from beffroi.service.doctor import of_machine
 
     told, doctor, listed = act(config, "status"), act(config, "doctor"), act(config, "sources.list")
-    checks = [*(each.to_plain() for each in machine(config, doctor)), *doctor["checks"]]
+    checks = [*(each.to_plain() for each in of_machine(config, doctor)), *doctor["checks"]]
     system = platform.uname()
     return {
         "about.json": {

@@ -22,11 +22,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequ
     from rich.table import Table
     from rich.text import Text
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _stated() or UNBOUNDED
-    console = Console(width=width, highlight=False)
+    columns = width(UNBOUNDED)
+    console = Console(width=columns, highlight=False)
     looks = [*styles, *[""] * (len(headers) - len(styles))]
     cells = [[Text(printable(cell), look) for cell, look in zip(row, looks, strict=True)] for row in rows]
-    if width < NARROW:
+    if columns < NARROW:
         first = True
         for row in cells:
             if not first:
@@ -43,6 +43,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, styles: Sequ
     for row in cells:
         drawn.add_row(*row)
     console.print(drawn)
+
+
+def width(otherwise: int = 100) -> int:
+    """Columns for running text: the terminal's, else what COLUMNS says, else `otherwise`."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _stated() or otherwise
 
 
 def moment(text: str | None, zone: str) -> str:

@@ -33,9 +33,9 @@ from beffroi.logs.archive import load_index
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
-from beffroi.rules.repository import PACK, load
+from beffroi.rules.repository import load
 from beffroi.rules.switches import switched_off
-from beffroi.rules.update import live
+from beffroi.rules.update import folders as rule_folders
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
 from beffroi.service.metrics import Page, figures
@@ -290,7 +290,7 @@ class Service:
             return records.meet(change, stranger, now=datetime.now(UTC))
 
     def _begin(self) -> Begin:
-        folders = _rule_folders(self.config)
+        folders = rule_folders(self.config.rules_dir)
         return Begin(
             journal=str(self.config.data_dir / "journal"),
             rules=[str(folder) for folder in folders],
@@ -540,7 +540,7 @@ def check(config: Config) -> None:
             Registry.load(connection)
         with Journal.open(config.data_dir / "journal"):
             pass
-    load(_rule_folders(config), cache_folder=config.cache_dir)
+    load(rule_folders(config.rules_dir), cache_folder=config.cache_dir)
 
 
 def _archived(folder: Path) -> int:
@@ -549,12 +549,6 @@ def _archived(folder: Path) -> int:
         return max(0, load_index(folder).position)
     except StoreError:  # the first turn of the archive says so
         return 0
-
-
-def _rule_folders(config: Config) -> list[Path]:
-    """Beffroi's own rules, and those that somebody loaded."""
-    loaded = live(config.rules_dir)
-    return [PACK] if loaded is None else [PACK, loaded]
 
 
 def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
