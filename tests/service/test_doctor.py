@@ -113,15 +113,15 @@ def test_without_a_service_it_says_so_and_a_rewritten_ledger_is_seen(
     found = {each["check"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
     assert found["service"]["state"] == found["ledger"]["state"] == found["archive"]["state"] == "bad"
     assert found["store"] == {
-        "check": "store", "state": "good", "what": "the store is whole", "do": None, "facts": None,
+        "check": "store", "state": "good", "what": "The store is whole", "do": None, "facts": None,
     }  # fmt: skip
     assert capsys.readouterr().out == ""
     main(["doctor", "--lang", "en", "--data-dir", str(data)])
     shown = capsys.readouterr().out
-    assert "✗ Beffroi does not run: nothing is received\n  → start it" in shown
-    assert "the store is whole" not in shown
+    assert "✗ Beffroi does not run: nothing is received\n  → Start it" in shown
+    assert "The store is whole" not in shown
     main(["doctor", "--all", "--lang", "en", "--data-dir", str(data)])
-    assert "✓ the store is whole" in capsys.readouterr().out
+    assert "✓ The store is whole" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from beffroi.cli.client import act, house_options
 from beffroi.cli.options import Shared, shared_options
 from beffroi.cli.owner import apart
 from beffroi.cli.tables import width
-from beffroi.core.config import Config
+from beffroi.core.config import RECEIVERS, Config
 from beffroi.core.errors import Exit
 from beffroi.core.model import Message
 from beffroi.core.wording import Words, printable, spoken, words
@@ -36,7 +36,7 @@ def doctor(shared: Shared, config: Config, *, selftest: bool, whole: bool) -> Ex
     say = words(spoken(shared.lang))
     for each in found:
         for part in ("what", "do", "facts"):
-            each[part] = None if each[part] is None else say(Message.from_plain(each[part]))
+            each[part] = None if each[part] is None else _begun(say(Message.from_plain(each[part])))
     bad = any(each["state"] == "bad" for each in found)
     if shared.json:
         click.echo(orjson.dumps({"checks": found}).decode())
@@ -53,6 +53,12 @@ def _of_house(config: Config, *, selftest: bool) -> dict[str, Any]:
     told = act(config, "doctor")
     signs = checks.signs(act(config, "selftest")).to_plain() if selftest and told["running"] else None
     return {"told": told, "blind": blind(config, datetime.now(UTC)).to_plain(), "selftest": signs}
+
+
+def _begun(sentence: str) -> str:
+    """A sentence with a capital letter, unless it begins with what is called as it is written."""
+    first = sentence.partition(" ")[0]
+    return sentence if first in (*RECEIVERS, "metrics") else sentence[:1].upper() + sentence[1:]
 
 
 def _show(found: list[dict[str, Any]], say: Words, *, whole: bool) -> None:

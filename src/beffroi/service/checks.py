@@ -178,7 +178,9 @@ def clock(said: Clock) -> Check:
     """The machine's clock."""
     facts = None
     if said.error_us is not None:
-        facts = message("the kernel says that it is off by {seconds} s at most", seconds=round(said.error_us / 1e6, 1))
+        facts = message(
+            "the kernel says that it is off by {seconds:,} s at most", seconds=round(said.error_us / 1e6, 1)
+        )
     if said.synchronised is None:
         return Check("clock", UNKNOWN, message("whether the clock is right is not known here"))
     if said.synchronised:
@@ -337,7 +339,7 @@ def blind(kinds: Mapping[str, int] | None, total: int) -> Check:
 
 def lag(seconds: float) -> Check:
     """How far behind understanding is."""
-    told = message("events are understood within {seconds} s", seconds=seconds)
+    told = message("events are understood within {seconds:,} s", seconds=seconds)
     if seconds <= LATE:
         return Check("understanding", GOOD, told)
     return Check("understanding", BAD, told, message("wait; where it does not fall, start the service again"))
