@@ -68,17 +68,16 @@ def search(shared: Shared, **options: Any) -> Exit:
     if shared.json and options["as_csv"]:
         raise UsageError("--json and --csv cannot both be had", verb="search")
     config = load_config(options["config"], data_dir=options["data_dir"])
+    zone = ZoneInfo(config.time_zone)
     options["sources"] = tuple(_identifier(config, each) for each in options["sources"])
-    query, limit = _query(options, ZoneInfo(config.time_zone), datetime.now(UTC), shared, as_csv=options["as_csv"])
+    query, limit = _query(options, zone, datetime.now(UTC), shared, as_csv=options["as_csv"])
     faults: list[Fault] = []
     become_owner(config.data_dir)
     folder = config.data_dir / "archive"
     if (config.data_dir / "journal").is_dir():  # a house of today has a journal and no archive yet
         folder.mkdir(mode=0o750, exist_ok=True)
     # What came in lately is not in the archive yet: it is read from the journal.
-    tail = rows(
-        config.data_dir / "journal", ZoneInfo(config.time_zone), load_index(folder).position, None, faults.append
-    )
+    tail = rows(config.data_dir / "journal", zone, load_index(folder).position, None, faults.append)
     found = run(folder, query, tail=tail, sql=options["sql"], faults=faults)
     start = time.monotonic()
     try:
@@ -87,7 +86,7 @@ def search(shared: Shared, **options: Any) -> Exit:
         elif options["as_csv"]:
             _csv(_rows(found, limit), None if options["sql"] else COLUMNS)
         else:
-            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit)
+            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit, zone)
     finally:
         found.close()
     say = words(spoken(shared.lang))
@@ -216,6 +215,7 @@ def _shown(
     options: dict[str, Any],
     seconds: Callable[[], float],
     limit: int | None,
+    zone: ZoneInfo,
 ) -> None:
     from rich.console import Console
 
@@ -231,7 +231,7 @@ def _shown(
     if options["sql"] is not None:
         table(console, rows, say)
         return
-    count, oldest = events(console, rows, say, options["text"])
+    count, oldest = events(console, rows, say, options["text"], zone)
     if shared.quiet:
         return
     console.print()

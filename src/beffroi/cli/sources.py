@@ -53,7 +53,7 @@ def list_sources(shared: Shared, config: Config) -> None:
         return say("{state}, may be silent until {day}", state=now, day=day(until)) if ahead else now
 
     def proof(row: dict[str, Any]) -> str:
-        known = proofs[row["assurance"]]
+        known = say("this machine itself") if row["proof"] == "local" else proofs[row["assurance"]]
         return say("{proof} until {day}", proof=known, day=day(row["expires"])) if row["expires"] else known
 
     table(

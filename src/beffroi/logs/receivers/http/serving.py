@@ -15,6 +15,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 import httptools
@@ -180,20 +181,26 @@ class HttpServer:
         """What is being kept gets to its end and is acknowledged; whoever still sends is left."""
         for connection in list(self.state.connections):
             if isinstance(connection, _Connection) and connection.in_body:
-                connection.transport.abort()
+                _cut(connection.transport)
             else:
                 connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(self.state.tasks, timeout=GRACE)
         for connection in list(self.state.connections):
             if connection.transport is not None:
-                connection.transport.abort()
+                _cut(connection.transport)
         await asyncio.sleep(0)  # the aborts are heard
         left = list(self.state.tasks)
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=1)
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    """End a connection at once. One in TLS that has gone this very moment has nothing left to cut, and asyncio stumbles over that."""
+    with suppress(AttributeError):
+        transport.abort()
 
 
 class _Connection(HttpToolsProtocol):
