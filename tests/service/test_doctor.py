@@ -3,19 +3,24 @@
 import json
 import os
 import re
+import socket
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from beffroi.cli.main import main
+from beffroi.core import config
 from beffroi.core.model import LogSource, message
+from beffroi.logs.archive import Archiver
 from beffroi.service import checks, doctor
 from beffroi.service.checks import Clock, Health
 from beffroi.store import Store
+from tests.logs.archive.made import rows
 from tests.service.house import House
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -93,6 +98,35 @@ def test_a_rule_sees_where_its_log_source_arrives() -> None:
         (LogSource("windows"), {LogSource("linux", None, "sshd")}, False),
     ):
         assert doctor._sees(wanted, arrived) is sees, (wanted, arrived)
+
+
+def test_rules_that_see_nothing_are_told_by_what_arrived_of_late(tmp_path: Path) -> None:
+    house = config.load(
+        env={"HOME": str(tmp_path)}, data_dir=tmp_path / "data", root=False, system_file=tmp_path / "none"
+    )
+    assert doctor.blind(house, NOW).state == "unknown"
+    archiver = Archiver(house.data_dir / "archive")
+    archiver.add(rows(0, 20))  # the Security log of Windows, and sshd, at the end of November
+    archiver.flush()
+    archiver.close()
+    found = doctor.blind(house, NOW)
+    assert (found.check, found.state) == ("rules.blind", "warning")
+    values = dict(found.what.values)
+    assert 0 < int(str(values["count"])) < int(str(values["total"]))
+    assert "windows/*/security" not in str(found.facts)
+    assert doctor.blind(house, NOW + timedelta(days=30)).state == "unknown"  # that is long ago
+
+
+def test_a_port_that_another_program_has_is_told_with_its_name(tmp_path: Path) -> None:
+    house = config.load(env={"HOME": str(tmp_path)}, data_dir=tmp_path, root=False, system_file=tmp_path / "none")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        house = replace(house, listen={**house.listen, "relp": config.Listen("127.0.0.1", port)})
+        told = {"name": "relp", "port": None, "local": False, "trouble": message("it is taken").to_plain()}
+        found = doctor.of_machine(house, {"running": False, "receivers": [told]})
+    [check] = [each for each in found if each.check == "port.relp"]
+    program = Path("/proc/self/comm").read_text().strip()
+    assert (check.state, str(check.facts)) == ("bad", f"the port is held by {program}")
 
 
 def test_without_a_service_it_says_so_and_a_rewritten_ledger_is_seen(

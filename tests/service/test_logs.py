@@ -11,11 +11,12 @@ import msgspec
 import orjson
 import pytest
 
+from beffroi.cli.main import main
 from beffroi.core import discreet
 from beffroi.core.discreet import Word
 from beffroi.core.errors import InputError, StoreError
 from beffroi.core.model import UnfitError, message
-from beffroi.service import logs
+from beffroi.service import logs, running
 from beffroi.service.logs import Lines, Plain
 
 ODETTE = "Odette Lambin"
@@ -159,3 +160,17 @@ def test_a_process_of_ours_complains_discreetly(capfd: pytest.CaptureFixture[str
     assert "Odette" not in said
     assert discreet.complaint(b"a library\n" + said.encode()).startswith("ValueError in beffroi.core.discreet:")
     assert discreet.complaint(f"terminate called: {ODETTE}".encode()) == ""
+
+
+def test_a_service_that_falls_says_where_and_quotes_nothing(
+    heard: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def falls(*_: object) -> None:
+        raise ExceptionGroup(ODETTE, [ValueError(ODETTE)])
+
+    monkeypatch.setattr(running, "serve", falls)
+    assert main(["up", "--data-dir", str(tmp_path / "data"), "--lang", "en"]) == 99
+    said = heard()
+    assert "Odette" not in said
+    assert "ValueError" in said
+    assert "Beffroi itself has a defect" in said
