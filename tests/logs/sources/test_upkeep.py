@@ -71,7 +71,7 @@ def test_strangers_who_stay_away_are_forgotten_with_all_they_sent(store: Store, 
 
 
 @pytest.mark.parametrize(
-    ("days", "severity"), [(300, None), (337, "low"), (367, "medium"), (391, "high"), (500, "high")]
+    ("days", "severity"), [(300, None), (337, "low"), (367, "medium"), (391, "high"), (395, "high")]
 )
 def test_a_certificate_that_ends_is_told_in_time_and_no_longer_once_the_new_one_is_shown(
     days: int, severity: str | None, store: Store, tmp_path: Path
