@@ -214,7 +214,9 @@ def test_a_message_that_brings_out_a_defect_is_passed_over(
     result = of(watch, arrival(shadows(1), b"poison", shadows(2)))
     assert len(result.found) == 2
     assert result.seen["s-one"].unread == 1
-    assert result.defects == ["IndexError: a defect"]
+    [defect] = result.defects
+    assert defect.startswith("IndexError in ")
+    assert "a defect" not in defect
 
 
 def test_an_event_at_which_a_rule_fails_takes_no_others_with_it(
@@ -233,7 +235,9 @@ def test_an_event_at_which_a_rule_fails_takes_no_others_with_it(
     messages = [shadows(1), shadows(2), json.dumps(poison).encode(), shadows(4), shadows(5)]
     result = of(watch, arrival(*messages))
     assert [each.place for each in result.found] == [0, 1, 3, 4]
-    assert result.defects == ["RecursionError: a defect"]
+    [defect] = result.defects
+    assert defect.startswith("RecursionError in ")
+    assert "a defect" not in defect
 
 
 def test_results_survive_being_told_between_processes(watch: Understander) -> None:

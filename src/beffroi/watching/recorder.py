@@ -63,10 +63,8 @@ def keep_state(store: Store, state: State, arrived: int) -> None:
 
 
 def forget(store: Store, before: datetime) -> int:
-    """Let go of matches that were noted before a moment, and of the counts of their hours; how many matches."""
+    """Let go of matches that were noted before a moment; how many."""
     with store.write() as change:
-        hour = int(before.timestamp() // 3_600)
-        change.execute(delete(tables.source_hours).where(tables.source_hours.c.hour < hour))
         return change.execute(
             delete(tables.matches).where(tables.matches.c.noted < stamp(before, "microseconds"))
         ).rowcount

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from beffroi.core import discreet
 from beffroi.core.model import Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
@@ -89,11 +90,11 @@ class Understood(msgspec.Struct):
     neighbours: dict[str, Neighbour] = msgspec.field(default_factory=dict)
     """Machines that logs spoke of, by hardware address, else by address."""
     defects: list[str] = msgspec.field(default_factory=list)
-    """Kinds of error by which readers or rules failed at some messages: our own defects, told once each."""
+    """Kinds and places of errors by which readers or rules failed at some messages: our own defects, told once each."""
 
     def failed(self, error: Exception) -> None:
         """A message brought out a defect. Were it not passed over, understanding would begin again at it, and fail at it, for ever."""
-        told = f"{type(error).__name__}: {error}"[:300]
+        told = discreet.error(error)[:1_000]
         if told not in self.defects and len(self.defects) < 10:
             self.defects.append(told)
 
