@@ -129,6 +129,32 @@ def test_rename_and_create(bench: Bench, restarted: bool) -> None:
     assert bench.follow.complaints.count == 0
 
 
+def test_rotated_twice_before_anybody_looked(bench: Bench) -> None:
+    bench.write("one")
+    bench.turn()
+    bench.write("two")
+    bench.log.rename(bench.folder / "app.log.2")
+    bench.write("three")
+    bench.log.rename(bench.folder / "app.log.1")
+    bench.write("four")
+    assert sorted(bench.turn()) == ["four", "three", "two"]
+    assert bench.turn() == []
+    assert bench.follow.complaints.count == 0
+
+
+def test_renamed_and_then_copied_and_emptied_before_anybody_looked(bench: Bench) -> None:
+    bench.write("one")
+    bench.turn()
+    bench.write("two")
+    bench.log.rename(bench.folder / "app.log.2")
+    bench.write("three")
+    shutil.copy(bench.log, bench.folder / "app.log.1")
+    os.truncate(bench.log, 0)
+    bench.write("four")
+    assert sorted(bench.turn()) == ["four", "three", "two"]
+    assert bench.turn() == []
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_copytruncate_loses_nothing_that_was_copied(bench: Bench, restarted: bool) -> None:
     bench.write("one")

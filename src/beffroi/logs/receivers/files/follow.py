@@ -152,7 +152,7 @@ class Follow:
             if followed.pattern not in self._patterns:
                 self._patterns.add(followed.pattern)
                 self._changed = True
-        for tail in self._tails.values():
+        for tail in list(self._tails.values()):  # more are found beside those that went
             if tail.key in seen:
                 tail.gone_since = None
             elif tail.gone_since is None:
