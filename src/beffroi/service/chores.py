@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select, update
 
-from beffroi.core.model import Message, SourceState, message
+from beffroi.core.model import Fault, Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
 from beffroi.watching import rhythm
@@ -23,15 +23,19 @@ CHANGED: Final = "source.changed"
 STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
+READER: Final = "reader.trouble"
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
+SETTLED: Final = timedelta(hours=1)
+"""For how long the house must have listened before it says that somebody is not heard."""
 SHOWN: Final = timedelta(days=7)
 """How long a finding of something that is over stays open."""
 
 
-def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> None:
-    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour."""
+def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], listened: timedelta) -> None:
+    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour, `listened` for how
+    long the house has been listening: whoever could not be heard while it was off is not silent for that."""
     hour = int(now.timestamp() // 3_600)
     with store.read() as connection:
         sources = connection.execute(
@@ -53,7 +57,8 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
         last = _moment(source.last_arrival) or _moment(source.created) or now
         until = _moment(source.silenced_until)
         announced = until is not None and until > now
-        if rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
+        known = listened >= SETTLED or source.state == SourceState.SILENT
+        if known and rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
             silent.add(source.id)
             said[QUIET][source.id] = (
                 "medium",
@@ -162,21 +167,27 @@ def tell_selftest(store: Store, receivers: Iterable[str], missing: Mapping[str, 
             findings.raise_(change, SELFTEST, receiver, "high", said, now=now)
 
 
+def tell_readers(store: Store, faults: Iterable[Fault], now: datetime) -> None:
+    """Say what went wrong with files and the machine's journal, the last of each file: nobody would see it otherwise."""
+    with store.write() as change:
+        said = {fault.path: message("while logs were read: {what}", what=fault.told) for fault in faults}
+        for path, sentence in said.items():
+            findings.raise_(change, READER, path, "low", sentence, now=now)
+        findings.close_others(change, READER, said, now=now)
+
+
 def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) -> None:
     """List the machines that are on the network and send nothing."""
     with store.write() as change:
         still = set()
         for each in strangers:
             still.add(each.mac or each.address)
-            name = each.name or each.address
-            findings.raise_(
-                change,
-                STRANGER,
-                each.mac or each.address,
-                "informational",
-                message("{name} ({address}) is on the network and sends nothing", name=name, address=each.address),
-                now=now,
+            said = (
+                message("{name} ({address}) is on the network and sends nothing", name=each.name, address=each.address)
+                if each.name
+                else message("{address} is on the network and sends nothing", address=each.address)
             )
+            findings.raise_(change, STRANGER, each.mac or each.address, "informational", said, now=now)
         findings.close_others(change, STRANGER, still, now=now)
 
 

@@ -131,13 +131,13 @@ def receivers(config: Config, keeper: Keeper, authorities: Authorities) -> list[
     return made
 
 
-def readers(config: Config, keeper: Keeper) -> list[Any]:
+def readers(config: Config, keeper: Keeper, language: Callable[[], str]) -> list[Any]:
     """What is read instead of received: the machine's own journal, files that are followed, the drop folder. Each has `name`, `serve`
-    and `complaints`."""
+    and `complaints`; `language` is what the house speaks."""
     state = config.data_dir / "read"
     state.mkdir(mode=0o700, exist_ok=True)
     config.drop_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made: list[Any] = [Drop(keeper, config.drop_dir, state / "drop.json")]
+    made: list[Any] = [Drop(keeper, config.drop_dir, state / "drop.json", language=language)]
     if config.journal:
         made.append(Journald(keeper, state / "journal.json"))
     if config.followed:

@@ -85,6 +85,7 @@ class Service:
         self.config = config
         self.store = store
         self.started = time.time()
+        self._began = time.monotonic()
         self.house = House.open(store)
         with store.read() as connection:
             after, _, _ = recorder.begin_at(connection)
@@ -104,7 +105,7 @@ class Service:
         )
         self.understanding = Understanding(store, self._begin, tell=self._understood)
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
-        self.reading = readers(config, self.keeper)
+        self.reading = readers(config, self.keeper, self._language)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
         """The receivers listen and the rules are loaded."""
@@ -279,6 +280,10 @@ class Service:
         with self.store.write() as change:
             return records.meet(change, stranger, now=datetime.now(UTC))
 
+    def _language(self) -> str:
+        with self.store.read() as connection:
+            return str(settings.get(connection, "house.language"))
+
     def _begin(self) -> Begin:
         folders = _rule_folders(self.config)
         return Begin(
@@ -336,9 +341,13 @@ class Service:
         self.keeper.networks = self._networks()
         shown = self._shown()
         await asyncio.to_thread(chores.keep_alive, self.store, now)
-        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown)
+        listened = timedelta(seconds=time.monotonic() - self._began)
+        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened)
         await asyncio.to_thread(self._tell_troubles, now)
-        await self._look_at_neighbours(now, shown)
+        lately = time.monotonic() - DAY
+        faults = [fault for each in self.reading for fault in each.complaints.since(lately)]
+        await asyncio.to_thread(chores.tell_readers, self.store, faults, now)
+        await self._look_at_neighbours(now, shown, listened)
         await asyncio.to_thread(self._let_go, now)
         if await asyncio.to_thread(self.house.authorities.renew_if_due, now):
             log.info("the server's certificate was renewed")
@@ -374,16 +383,18 @@ class Service:
                     findings.raise_(change, kind, subject, severity, sentence, now=now)
                 findings.close_others(change, kind, said, now=now)
 
-    async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen]) -> None:
+    async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen], listened: timedelta) -> None:
         with suppress(OSError, ValueError):
             self.neighbours.noted(in_table(await asyncio.to_thread(ARP.read_text, "ascii")), time.monotonic())
-        addresses = await asyncio.to_thread(self._addresses)
+        if listened < chores.SETTLED:
+            return
+        addresses = await asyncio.to_thread(self._addresses) | self.keeper.peers
         hosts = {host for seen in shown.values() for host in seen.hosts}
         unheard = self.neighbours.unheard(addresses, hosts, time.monotonic() - NEIGHBOURLY)
         await asyncio.to_thread(chores.tell_strangers, self.store, unheard, now)
 
     def _addresses(self) -> set[str]:
-        """The addresses that send."""
+        """The addresses by which senders are known."""
         query = select(tables.sources.c.proof).where(tables.sources.c.proof_kind == "address")
         with self.store.read() as connection:
             return set(connection.scalars(query))

@@ -309,7 +309,9 @@ def test_no_peer_gets_all_the_connections(slow: list[socket.socket]) -> None:
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "in the handshake"])
-def test_a_crowd_that_only_connects_keeps_nobody_out(slow: list[socket.socket], secured: bool, keys: Certificates) -> None:
+def test_a_crowd_that_only_connects_keeps_nobody_out(
+    slow: list[socket.socket], secured: bool, keys: Certificates
+) -> None:
     receiver = BulkReceiver(Keeper())
     tls = keys.context() if secured else None
     with serving(receiver, bounds=Bounds(by_peer=2, connections=4), tls=tls) as port:
