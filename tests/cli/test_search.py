@@ -69,10 +69,10 @@ def test_a_person_reads_lines_that_fit_and_move_no_cursor(
     assert (code, err) == (0, "")
     day, head, said, more, second, *_ = out.splitlines()
     assert day == "2026-11-25"
-    assert head == "12:00:00  nas  linux/sshd"
+    assert head == "13:00:00  nas  linux/sshd"  # as the clocks in the house show it
     assert said.startswith("          Failed password for invalid user �[31m")
     assert more.endswith("…")
-    assert second == "12:00:00  PC-19  windows/security"
+    assert second == "13:00:00  PC-19  windows/security"
     assert "The newest 2 events. Older ones: --until 2026-11-25T12:00:00.199000Z" in out
     assert all(len(line) <= columns for line in out.splitlines()[:-1])
     assert "\x1b" not in out

@@ -82,7 +82,8 @@ def search(shared: Shared, **options: Any) -> Exit:
         elif options["as_csv"]:
             _csv(_rows(found, limit), None if options["sql"] else COLUMNS)
         else:
-            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit)
+            zone = ZoneInfo(config.time_zone)
+            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit, zone)
     finally:
         found.close()
     say = words(spoken(shared.lang))
@@ -201,6 +202,7 @@ def _shown(
     options: dict[str, Any],
     seconds: Callable[[], float],
     limit: int | None,
+    zone: ZoneInfo,
 ) -> None:
     from rich.console import Console
 
@@ -216,7 +218,7 @@ def _shown(
     if options["sql"] is not None:
         table(console, rows, say)
         return
-    count, oldest = events(console, rows, say, options["text"])
+    count, oldest = events(console, rows, say, options["text"], zone)
     if shared.quiet:
         return
     console.print()

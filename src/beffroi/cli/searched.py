@@ -1,6 +1,7 @@
 """Found events for a person to read: by day, a line that says when, where and of what, and below it what was said."""
 
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from textwrap import wrap
 from typing import Any
 
@@ -19,19 +20,22 @@ DULL = frozenset(
 LONGEST = 4_000  # characters of a value that are looked at
 
 
-def events(console: Console, rows: Iterator[dict[str, Any]], say: Words, text: str | None) -> tuple[int, str]:
-    """Print events; how many there were, and the time of the last."""
+def events(
+    console: Console, rows: Iterator[dict[str, Any]], say: Words, text: str | None, zone: tzinfo
+) -> tuple[int, str]:
+    """Print events, their times as the house's clocks show them; how many there were, and the time of the last (UTC)."""
     count, day, time = 0, "", ""
     for event in rows:
         count += 1
         time = event["time"]
-        if time[:10] != day:
-            day = time[:10]
+        shown_at = datetime.fromisoformat(time).astimezone(zone)
+        if shown_at.date().isoformat() != day:
+            day = shown_at.date().isoformat()
             console.print(Text(f"\n{day}" if count > 1 else day, style="bold"))
         source = event["logsource"]
         kind = "/".join(part for part in source.values() if part) or say("log source unknown")
         head = Text.assemble(
-            (f"{time[11:19]}", "dim"), "  ", (printable(event["host"] or say("machine not named")), "bold blue"),
+            (f"{shown_at:%H:%M:%S}", "dim"), "  ", (printable(event["host"] or say("machine not named")), "bold blue"),
             "  ", (printable(kind), "cyan"),
         )  # fmt: skip
         number = event["fields"].get("EventID")

@@ -13,21 +13,12 @@ import click
 import orjson
 
 from beffroi.cli.client import act, house_options
-from beffroi.cli.options import Shared, shared_options
+from beffroi.cli.options import Listing, Shared, shared_options
 from beffroi.cli.owner import apart
 from beffroi.core.config import Config
 from beffroi.core.errors import InputError, UsageError
 from beffroi.core.model import message
 from beffroi.core.wording import Words, number, printable, shown, spoken, words
-
-
-class Listing(click.Group):
-    """A group of commands whose bare name means its `list`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
 
 
 @click.group(cls=Listing)

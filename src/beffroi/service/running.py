@@ -235,7 +235,7 @@ class Service:
                 since, changed = await asyncio.to_thread(self._changes, since)
                 if "sources" in changed:
                     await self._sources_changed()
-                if changed & {"rules", "rule_switches"}:
+                if changed & {"rules", "rule_switches", "settings"}:
                     self.understanding.rules_changed()
 
     def _newest(self) -> int:
@@ -286,6 +286,8 @@ class Service:
 
     def _begin(self) -> Begin:
         folders = _rule_folders(self.config)
+        with self.store.read() as connection:
+            lateness = settings.get(connection, "detection.lateness")
         return Begin(
             journal=str(self.config.data_dir / "journal"),
             rules=[str(folder) for folder in folders],
@@ -293,6 +295,7 @@ class Service:
             zone=self.config.time_zone,
             placeholders={},
             off=sorted(switched_off(self.store)),
+            lateness=lateness * 60,
         )
 
     def _networks(self) -> Sequence[networks.Network]:
