@@ -130,9 +130,10 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
     running = _systemd_runs()
     if running:
         _run([systemctl, "stop", UNIT], message("the service could not be stopped"))
-    say(message("the data are copied before anything is changed"))
-    kept = _copy_data(places, before.name)
+    kept: Path | None = None
     try:
+        say(message("the data are copied before anything is changed"))
+        kept = _copy_data(places, before.name)
         _switch(places, version)
         _place_unit(places, version)
         say(message("the new version looks at the data"))
@@ -143,7 +144,7 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
         if running:
             _run([systemctl, "daemon-reload"], message("systemd did not take the new unit"))
             _run([systemctl, "start", UNIT], message("the new version did not start"))
-    except BeffroiError as error:
+    except (BeffroiError, OSError, sqlite3.Error) as error:  # a full disk too must not leave a house without its watch
         say(message("it is taken back: {reason}", reason=str(error)))
         _take_back(places, before, kept)
         if running:
@@ -310,9 +311,10 @@ def _copy_data(places: Places, version: str) -> Path:
     return kept
 
 
-def _take_back(places: Places, before: Path, kept: Path) -> None:
+def _take_back(places: Places, before: Path, kept: Path | None) -> None:
+    """As it was; `kept` is what `_copy_data` made, None where it did not come to that."""
     with _owned(places.data, places.data / "store.db"):
-        if (kept / "store.db").exists():
+        if kept is not None and (kept / "store.db").exists():
             for name in ("store.db-wal", "store.db-shm"):
                 (places.data / name).unlink(missing_ok=True)
             new = places.data / ".store.db.new"

@@ -45,6 +45,7 @@ class Receiving:
         self._keeper = keeper
         self._context = tls
         self._counted: Callable[[], dict[str, int]] = dict
+        self._complained: Callable[[], list[tuple[str, Message, int]]] = list
         self.tried = asyncio.Event()
         """It listens, or it is known that it cannot."""
 
@@ -71,6 +72,10 @@ class Receiving:
         """What it has done, by name."""
         return self._counted()
 
+    def complaints(self) -> list[tuple[str, Message, int]]:
+        """What senders did that could not be understood: (address, sentence, how often), the latest last."""
+        return self._complained()
+
     def _open(self) -> Callable[[], Awaitable[None]]:
         """Bind it; what serves it. Raises OSError."""
         try:
@@ -94,6 +99,7 @@ class Receiving:
             secured = {} if self.name in ("syslog_udp", "syslog_tcp") else {"tls": self._context}
             receiver = STREAMS[self.name](listen, keeper, Limits(welcome=welcome), **secured)
             self._counted = lambda: asdict(receiver.counts)
+            self._complained = receiver.troubles.told
         self.bound = Listen(listen.address, receiver.bind()[1])
         served: Callable[[], Awaitable[None]] = receiver.serve
         return served

@@ -22,6 +22,9 @@ TODO: Final = "todo"
 ALARM: Final = "alarm"
 BLIND: Final = "blind"
 
+COMPLAINTS: Final = 10
+"""Of each receiver, so many of the last things that senders did wrong."""
+
 BLINDING: Final = ("house.trouble", "source.quiet", "receiver.deaf", "receiver.selftest")
 """Findings with which something is not seen: then nothing is called calm."""
 
@@ -94,6 +97,10 @@ def _receivers(service: "Service") -> list[dict[str, Any]]:
             "tls": each.tls,
             "trouble": None if each.trouble is None else each.trouble.to_plain(),
             "counts": each.counts(),
+            "complaints": [
+                {"address": address, "message": what.to_plain(), "times": times}
+                for address, what, times in each.complaints()[-COMPLAINTS:]
+            ],
         }
         for each in service.receiving
     ]
