@@ -77,6 +77,13 @@ def test_nobody_is_silent_for_what_could_not_be_heard(store: Store) -> None:
     assert len(said(store, chores.QUIET)) == 1
 
 
+def test_a_recording_that_was_read_is_not_waited_for(store: Store) -> None:
+    source(store, "night.evtx", NOW - timedelta(days=30), hours=range(2), kind="drop")
+    chores.look_at_sources(store, NOW, {}, LONG)
+    assert said(store, chores.QUIET) == []
+    assert state(store, "night.evtx") == "accepted"
+
+
 def test_what_went_wrong_with_files_is_told(store: Store) -> None:
     fault = Fault("/var/log/app.log", WHOLE, message("it may not be read"))
     chores.tell_readers(store, [fault], NOW)

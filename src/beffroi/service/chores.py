@@ -27,6 +27,8 @@ READER: Final = "reader.trouble"
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
+RECORDINGS: Final = "drop"
+"""The kind of a file that somebody laid down to be read once: nobody waits to hear of it again."""
 SETTLED: Final = timedelta(hours=1)
 """For how long the house must have listened before it says that somebody is not heard."""
 SHOWN: Final = timedelta(days=7)
@@ -39,7 +41,10 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
     hour = int(now.timestamp() // 3_600)
     with store.read() as connection:
         sources = connection.execute(
-            select(tables.sources).where(tables.sources.c.state.in_([SourceState.ACCEPTED, SourceState.SILENT]))
+            select(tables.sources).where(
+                tables.sources.c.state.in_([SourceState.ACCEPTED, SourceState.SILENT]),
+                tables.sources.c.kind != RECORDINGS,
+            )
         ).all()
         hours: dict[str, dict[int, int]] = {}
         unread: dict[str, list[int]] = {}
