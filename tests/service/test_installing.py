@@ -46,6 +46,19 @@ def upgrade(places: Places, monkeypatch: pytest.MonkeyPatch, failing: str = "non
     return installing.upgrade(places, lambda _: None, program=places.versions / __version__), done
 
 
+def test_what_goes_is_known_before(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    places.unit.parent.mkdir(parents=True)
+    places.unit.touch()
+    places.configuration.parent.mkdir(parents=True)
+    assert installing.removed(places, purge=False) == [places.unit, places.versions]
+    assert installing.removed(places, purge=True)[2:] == [places.data, places.configuration.parent]
+    monkeypatch.setattr(installing, "_run", lambda *_: None)
+    installing.uninstall(places, lambda _: None, purge=False)
+    assert not places.versions.exists()
+    assert (places.data / "store.db").exists()
+    assert installing.removed(places, purge=False) == []
+
+
 def test_a_version_that_comes_up_stays(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     done, commands = upgrade(places, monkeypatch)
     assert done

@@ -154,6 +154,13 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
     return True
 
 
+def removed(places: Places, *, purge: bool) -> list[Path]:
+    """What `uninstall` removes of what is there."""
+    program = [places.unit, places.command, places.versions, places.cache]
+    data = [places.data, places.configuration.parent] if purge else []
+    return [path for path in (*program, *data) if os.path.lexists(path)]
+
+
 def uninstall(places: Places, say: Say, *, purge: bool) -> None:
     """Take the service away; the data and the configuration stay unless `purge`. Raises BeffroiError."""
     _as_root()
@@ -163,17 +170,16 @@ def uninstall(places: Places, say: Say, *, purge: bool) -> None:
             _run([systemctl, "stop", UNIT], message("the service could not be stopped"))
     with suppress(BeffroiError):
         _run([systemctl, "disable", UNIT], message("the service could not be disabled"))
-    for path in (places.unit, places.command):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(places.versions, ignore_errors=True)
-    shutil.rmtree(places.cache, ignore_errors=True)
+    for path in removed(places, purge=purge):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
     if _systemd_runs():
         _run([systemctl, "daemon-reload"], message("systemd did not take note"))
     if not purge:
         say(message("the data stay in {folder}", folder=str(places.data)))
         return
-    shutil.rmtree(places.data, ignore_errors=True)
-    shutil.rmtree(places.configuration.parent, ignore_errors=True)
     with suppress(KeyError):
         pwd.getpwnam(ACCOUNT)
         _run(["userdel", ACCOUNT], message("the account {account} could not be removed", account=ACCOUNT))
