@@ -121,6 +121,15 @@ def test_a_clock_that_is_off_is_told_until_it_is_right(store: Store) -> None:
     assert said(store, chores.CLOCK) == []
 
 
+def test_what_waited_while_the_house_was_off_says_nothing_of_a_clock(store: Store) -> None:
+    source(store, "nas", NOW, hours=range(500))
+    stored = {"nas": Seen(events=50, offset=-6 * 3_600_000_000)}
+    chores.look_at_sources(store, NOW, stored, timedelta(minutes=2))
+    assert said(store, chores.CLOCK) == []
+    chores.look_at_sources(store, NOW, stored, timedelta(hours=7))
+    assert said(store, chores.CLOCK) == ["the clock of NAS is 360 minutes behind"]
+
+
 def test_a_source_that_nobody_can_read_is_told(store: Store) -> None:
     source(store, "box", NOW, hours=range(500), unread=9)
     chores.look_at_sources(store, NOW, {}, LONG)

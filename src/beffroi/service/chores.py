@@ -72,7 +72,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
                 else message("{name} has never sent anything", name=source.name),
             )
         shown = seen.get(source.id)
-        if shown is not None and shown.offset is not None:
+        if shown is not None and shown.offset is not None and not _undecided(shown, listened):
             off = rhythm.clock(shown.offset / 1_000_000, shown.events)
             if off is not None:
                 said[CLOCK][source.id] = ("low", _clock(source.name, off.seconds))
@@ -93,7 +93,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
     with store.write() as change_:
         for kind, subjects in said.items():
             if kind == CLOCK:  # only what showed enough is known to be right again
-                still = set(subjects) | {source.id for source in sources if _undecided(seen.get(source.id))}
+                still = set(subjects) | {source.id for source in sources if _undecided(seen.get(source.id), listened)}
             else:
                 still = set(subjects)
             for subject, (severity, sentence) in subjects.items():
@@ -102,8 +102,11 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
         _mark(change_, {source.id: source.state for source in sources}, silent)
 
 
-def _undecided(seen: Seen | None) -> bool:
-    return seen is None or seen.offset is None or seen.events < rhythm.ENOUGH
+def _undecided(seen: Seen | None, listened: timedelta) -> bool:
+    """Whether what a source showed says nothing of its clock: too little, or all of it from before the house listened again."""
+    if seen is None or seen.offset is None or seen.events < rhythm.ENOUGH:
+        return True
+    return -seen.offset > listened / timedelta(microseconds=1)
 
 
 def _clock(name: str, seconds: int) -> Message:
