@@ -56,8 +56,21 @@ def stranger(data: Path, peer: str = "192.168.7.20", name: str | None = None) ->
 
 
 def test_nobody_yet(run: Run) -> None:
-    assert run("list") == "Nobody sends anything yet.\n"
+    said = run("list")
+    assert said.startswith("Nobody sends anything yet.\n")
+    assert "syslog server, port 514." in said
+    assert "port 9200, and a token: `beffroi sources token NAME`" in said
+    assert run("list", "--quiet") == "Nobody sends anything yet.\n"
     assert run("list", "--json") == ""
+
+
+def test_the_bare_name_is_the_list(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stranger(data)
+    assert main(["sources", "--json", "--data-dir", str(data)]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "new"
+    assert main(["sources", "--help"]) == 0
+    assert "certificate" in capsys.readouterr().out
+    assert main(["sources", "lits"]) == 2
 
 
 def test_somebody_new_is_shown_with_what_can_be_done(run: Run, data: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from beffroi.core.model import WHOLE, Fault, message
 from beffroi.service import chores
 from beffroi.store import Store, findings, tables
 from beffroi.watching.understanding import Neighbour, Seen
 
+LONG = timedelta(days=1)
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
@@ -54,48 +56,83 @@ def state(store: Store, name: str) -> str:
 
 def test_a_source_that_went_quiet_is_told_and_told_well_again(store: Store) -> None:
     source(store, "fw", NOW - timedelta(hours=6), hours=range(500))
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == ["FW has sent nothing since 2026-11-25T06:00:00Z"]
     assert state(store, "fw") == "silent"
     with store.write() as change:
         change.execute(tables.sources.update().values(last_arrival=stamp(NOW)))
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == []
     assert state(store, "fw") == "accepted"
+
+
+def test_nobody_is_silent_for_what_could_not_be_heard(store: Store) -> None:
+    source(store, "fw", NOW - timedelta(days=2), hours=range(500))
+    chores.look_at_sources(store, NOW, {}, timedelta(minutes=2))
+    assert said(store, chores.QUIET) == []
+    chores.look_at_sources(store, NOW + timedelta(hours=1), {}, timedelta(minutes=62))
+    assert said(store, chores.QUIET) == ["FW has sent nothing since 2026-11-23T12:00:00Z"]
+    chores.look_at_sources(store, NOW + timedelta(hours=2), {}, timedelta(0))  # a restart makes nobody well again
+    assert state(store, "fw") == "silent"
+    assert len(said(store, chores.QUIET)) == 1
+
+
+def test_a_recording_that_was_read_is_not_waited_for(store: Store) -> None:
+    source(store, "night.evtx", NOW - timedelta(days=30), hours=range(2), kind="drop")
+    chores.look_at_sources(store, NOW, {}, LONG)
+    assert said(store, chores.QUIET) == []
+    assert state(store, "night.evtx") == "accepted"
+
+
+def test_what_went_wrong_with_files_is_told(store: Store) -> None:
+    fault = Fault("/var/log/app.log", WHOLE, message("it may not be read"))
+    chores.tell_readers(store, [fault], NOW)
+    assert said(store, chores.READER) == ["while logs were read: /var/log/app.log: it may not be read"]
+    chores.tell_readers(store, [], NOW)
+    assert said(store, chores.READER) == []
 
 
 def test_a_silence_that_was_announced_is_no_finding(store: Store) -> None:
     until = stamp(NOW + timedelta(days=1))
     source(store, "pc", NOW - timedelta(days=5), hours=range(500), silenced_until=until)
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == []
 
 
 def test_a_source_that_never_sent_anything_is_told(store: Store) -> None:
     source(store, "nas", None)
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == ["NAS has never sent anything"]
 
 
 def test_nobody_is_missed_before_a_person_accepted_it(store: Store) -> None:
     source(store, "x", NOW - timedelta(days=9), hours=range(500), state="new")
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == []
 
 
 def test_a_clock_that_is_off_is_told_until_it_is_right(store: Store) -> None:
     source(store, "cam", NOW, hours=range(500))
-    chores.look_at_sources(store, NOW, {"cam": Seen(events=50, offset=3_600_000_000)})
+    chores.look_at_sources(store, NOW, {"cam": Seen(events=50, offset=3_600_000_000)}, LONG)
     assert said(store, chores.CLOCK) == ["the clock of CAM is 60 minutes ahead"]
-    chores.look_at_sources(store, NOW, {})  # too little was heard to know
+    chores.look_at_sources(store, NOW, {}, LONG)  # too little was heard to know
     assert len(said(store, chores.CLOCK)) == 1
-    chores.look_at_sources(store, NOW, {"cam": Seen(events=50, offset=2_000_000)})
+    chores.look_at_sources(store, NOW, {"cam": Seen(events=50, offset=2_000_000)}, LONG)
     assert said(store, chores.CLOCK) == []
+
+
+def test_what_waited_while_the_house_was_off_says_nothing_of_a_clock(store: Store) -> None:
+    source(store, "nas", NOW, hours=range(500))
+    stored = {"nas": Seen(events=50, offset=-6 * 3_600_000_000)}
+    chores.look_at_sources(store, NOW, stored, timedelta(minutes=2))
+    assert said(store, chores.CLOCK) == []
+    chores.look_at_sources(store, NOW, stored, timedelta(hours=7))
+    assert said(store, chores.CLOCK) == ["the clock of NAS is 360 minutes behind"]
 
 
 def test_a_source_that_nobody_can_read_is_told(store: Store) -> None:
     source(store, "box", NOW, hours=range(500), unread=9)
-    chores.look_at_sources(store, NOW, {})
+    chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.UNREAD) == ["216 of 240 messages of BOX could not be read in the last day"]
 
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from beffroi.core.config import Listen, load
+from beffroi.logs.receivers.crowd import AWAY
 from beffroi.logs.receivers.http.serving import HttpServer
 from beffroi.service.metrics import TEXT, Page, figures
 from beffroi.service.receivers import giving
@@ -103,8 +104,11 @@ def test_unless_stated_nobody_listens_and_a_public_address_is_turned_away(tmp_pa
         serve = made._open()
         server = serve.__self__  # type: ignore[attr-defined]
         assert isinstance(server, HttpServer)
-        assert server.welcome is not None
-        assert [server.welcome(peer) for peer in ("127.0.0.1", "203.0.113.9", "2001:db8::1")] == [True, False, False]
+        assert [server.crowd.refusal(peer) for peer in ("127.0.0.1", "203.0.113.9", "2001:db8::1")] == [
+            None,
+            AWAY,
+            AWAY,
+        ]
         assert server._socket is not None
         server._socket.close()
 

@@ -15,7 +15,7 @@ from sqlalchemy import insert
 from beffroi.core.config import Listen, load
 from beffroi.service import running
 from beffroi.service.running import Service
-from beffroi.store import Store, feed, findings, tables
+from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.watching.understanding import Seen, Understood
 
 
@@ -123,6 +123,12 @@ def test_all_that_changed_is_seen_however_much_it_is(service: Service) -> None:
     last, changed = service._changes(since)
     assert changed == {"matches", "sources"}
     assert last == since + 2_501
+
+
+def test_what_correlations_may_wait_for_is_a_setting(service: Service) -> None:
+    assert service._begin().lateness == 3_600
+    settings.set_(service.store, "anna", "detection.lateness", 5)
+    assert service._begin().lateness == 300
 
 
 def test_marks_do_not_grow_while_nothing_is_understood(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

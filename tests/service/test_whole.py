@@ -192,6 +192,17 @@ def test_syslog_over_tcp_is_found_by_its_words(house: House) -> None:
     house.until("SELECT 1 FROM source_hours WHERE events > 0")
 
 
+def test_what_a_sender_did_wrong_is_shown(house: House) -> None:
+    with socket.create_connection(("127.0.0.1", house.ports["relp"]), timeout=20) as client:
+        client.sendall(b"<13>this is no RELP\n")
+        while client.recv(100):
+            pass
+    [relp] = [each for each in house.act("status")["receivers"] if each["name"] == "relp"]
+    [complaint] = relp["complaints"]
+    assert (complaint["address"], complaint["times"]) == ("127.0.0.1", 1)
+    assert "is not RELP" in complaint["message"][0]
+
+
 def test_new_rules_are_taken_in_while_it_runs(house: House, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "rules.zip", "w") as archive:
         archive.writestr("new.yml", RULE.replace("delete shadows", "wbadmin delete").replace("0001", "0009"))

@@ -119,6 +119,18 @@ def test_what_an_accepted_sender_sends_is_in_the_journal(desk: Desk) -> None:
     assert desk.keeper.under_way == 0
 
 
+def test_who_sent_is_remembered_by_address_whatever_they_are_known_by(desk: Desk) -> None:
+    desk.accept(NEIGHBOUR.peer)
+    own = Proof("bulk", "192.168.7.21", certificate=CERTIFICATE, encrypted=True)
+
+    async def main() -> None:
+        for proof in (NEIGHBOUR, own):
+            await desk.keeper.take(desk.keeper.admit(proof), Batch(Form.LINE, [b"x"]))
+
+    asyncio.run(main())
+    assert desk.keeper.peers == {"192.168.7.20", "192.168.7.21"}
+
+
 def test_a_batch_larger_than_a_record_of_the_journal_is_kept_in_several(desk: Desk) -> None:
     desk.accept("192.168.7.20")
     messages = [b"%07d" % number * 100_000 for number in range(45)]  # 31 MB, as one body of HTTP may bring

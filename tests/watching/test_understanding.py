@@ -143,6 +143,16 @@ def test_the_watch_finds_the_failures_that_the_benchmark_counts(corpus: Path, wa
     assert sorted(each.place for each in found if each.rule == REFUSED) == wanted
 
 
+@pytest.mark.parametrize(("lateness", "found", "late"), [(60, [], 2), (1_200, [MANY], 0)])
+def test_late_events_count_within_the_lateness_that_was_set(
+    lateness: int, found: list[str], late: int, tmp_path: Path
+) -> None:
+    watch = understander(tmp_path / "rules", lateness=lateness)
+    result = of(watch, arrival(failed(1), failed(2, NOON - 9 * MINUTE), failed(3, NOON - 8 * MINUTE)))
+    assert [each.rule for each in [*result.found, *watch.settle(500, NOON + 20 * MINUTE).found]] == found
+    assert watch.uncounted["too_late"] == late
+
+
 def test_an_event_that_comes_twice_counts_once(watch: Understander) -> None:
     result = of(watch, arrival(failed(1), failed(1), failed(1), failed(1)))
     assert result.found + watch.settle(500, NOON + 20 * MINUTE).found == []
@@ -244,7 +254,7 @@ def test_results_survive_being_told_between_processes(watch: Understander) -> No
     from beffroi.watching.frames import LENGTH, UP, Result, framed
 
     result = of(watch, arrival(shadows(1), failed(1), failed(2), failed(3)))
-    told = UP.decode(framed(Result(result, [], 0.5))[LENGTH.size :])
+    told = UP.decode(framed(Result(result, [], 0.5, watch.uncounted))[LENGTH.size :])
     assert isinstance(told, Result)
     assert told.understood.found == result.found
     assert all(isinstance(each, Found) for each in told.understood.found)

@@ -70,8 +70,8 @@ def rules(folder: Path, text: str = RULES) -> Path:
     return folder
 
 
-def understander(folder: Path, text: str = RULES) -> Understander:
-    return Understander(load([rules(folder, text)]), BRUSSELS)
+def understander(folder: Path, text: str = RULES, **more: int) -> Understander:
+    return Understander(load([rules(folder, text)]), BRUSSELS, **more)
 
 
 def iso(micros: int) -> str:

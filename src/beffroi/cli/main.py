@@ -23,6 +23,7 @@ VERBS = {
     "hunt": "Look through recordings for what the rules know.",
     "search": "Look for events in the archive.",
     "sources": "Show who sends logs, and decide about them.",
+    "settings": "Show what can be set, and set it.",
     "rules": "List, test, explain and update the rules.",
     "ledger": "Show who did what, and check that nothing of it was rewritten.",
     "install": "Make Beffroi a service that starts with this machine.",

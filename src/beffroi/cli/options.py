@@ -36,3 +36,12 @@ def shared_options(verb: Callable[Concatenate[Shared, ...], R]) -> Callable[...,
         return verb(shared, *args, **kwargs)
 
     return with_shared
+
+
+class Listing(click.Group):
+    """A group of commands whose bare name means its `list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

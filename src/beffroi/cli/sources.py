@@ -13,7 +13,7 @@ import click
 import orjson
 
 from beffroi.cli.client import act, house_options
-from beffroi.cli.options import Shared, shared_options
+from beffroi.cli.options import Listing, Shared, shared_options
 from beffroi.cli.owner import apart
 from beffroi.core.config import Config
 from beffroi.core.errors import InputError, UsageError
@@ -21,7 +21,7 @@ from beffroi.core.model import message
 from beffroi.core.wording import Words, number, printable, shown, spoken, words
 
 
-@click.group()
+@click.group(cls=Listing)
 def sources() -> None:
     """Show who sends logs; accept, reject and name senders, give them tokens and certificates."""
 
@@ -37,8 +37,12 @@ def list_sources(shared: Shared, config: Config) -> None:
             _json(row)
         return
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
-    if not rows:
+    heard = any(row["proof"] != "local" for row in rows)
+    if not heard:
         click.echo(say("Nobody sends anything yet."))
+        if not shared.quiet:
+            click.echo(f"\n{_how_to_be_heard(config, say)}", err=True)
+    if not rows:
         return
     from beffroi.cli.tables import moment, table
 
@@ -74,6 +78,25 @@ def list_sources(shared: Shared, config: Config) -> None:
     for row in rows:
         if row["state"] == "new":
             _ask(row, say)
+
+
+def _how_to_be_heard(config: Config, say: Words) -> str:
+    """What to do at the devices so that they send."""
+    syslog, bulk = config.listen["syslog_udp"] or config.listen["syslog_tcp"], config.listen["bulk"]
+    ways = []
+    if syslog is not None:
+        ways.append(
+            say("Firewall, NAS, printer: enter this machine as their syslog server, port {port}.", port=syslog.port)
+        )
+    if bulk is not None:
+        ways.append(
+            say("Windows PC or server: Winlogbeat, with this machine as Elasticsearch, port {port}, and a token: "
+                "`beffroi sources token NAME`.", port=bulk.port)
+        )  # fmt: skip
+    ways.append(
+        say("Whatever shows a certificate (rsyslog, syslog-ng): `beffroi sources certificate NAME --out FOLDER`.")
+    )
+    return "\n".join(f"  {way}" for way in ways)
 
 
 def _ask(row: dict[str, Any], say: Words) -> None:

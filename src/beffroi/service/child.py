@@ -47,6 +47,8 @@ class Understanding:
         """The rules were loaded once."""
         self.position = 0
         """The journal's position up to which everything is understood and stored."""
+        self.uncounted: dict[str, int] = {}
+        """Events that correlations did not count, by reason."""
         self.cpu = 0.0
         """Seconds that it has worked, since it was last begun."""
         self.events = 0
@@ -174,7 +176,7 @@ class Understanding:
                 self._results.task_done()
             for each in waiting:
                 if isinstance(each, Result):
-                    self.cpu = each.cpu
+                    self.cpu, self.uncounted = each.cpu, each.uncounted
                     room = max(0, FAULTS - len(self.faults))
                     self.faults += [Fault.from_plain(fault) for fault in each.faults[:room]]
                     for defect in each.understood.defects:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select, update
 
-from beffroi.core.model import Message, SourceState, message
+from beffroi.core.model import Fault, Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
 from beffroi.watching import rhythm
@@ -23,19 +23,28 @@ CHANGED: Final = "source.changed"
 STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
+READER: Final = "reader.trouble"
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
+RECORDINGS: Final = "drop"
+"""The kind of a file that somebody laid down to be read once: nobody waits to hear of it again."""
+SETTLED: Final = timedelta(hours=1)
+"""For how long the house must have listened before it says that somebody is not heard."""
 SHOWN: Final = timedelta(days=7)
 """How long a finding of something that is over stays open."""
 
 
-def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> None:
-    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour."""
+def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], listened: timedelta) -> None:
+    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour, `listened` for how
+    long the house has been listening: whoever could not be heard while it was off is not silent for that."""
     hour = int(now.timestamp() // 3_600)
     with store.read() as connection:
         sources = connection.execute(
-            select(tables.sources).where(tables.sources.c.state.in_([SourceState.ACCEPTED, SourceState.SILENT]))
+            select(tables.sources).where(
+                tables.sources.c.state.in_([SourceState.ACCEPTED, SourceState.SILENT]),
+                tables.sources.c.kind != RECORDINGS,
+            )
         ).all()
         hours: dict[str, dict[int, int]] = {}
         unread: dict[str, list[int]] = {}
@@ -53,7 +62,8 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
         last = _moment(source.last_arrival) or _moment(source.created) or now
         until = _moment(source.silenced_until)
         announced = until is not None and until > now
-        if rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
+        known = listened >= SETTLED or source.state == SourceState.SILENT
+        if known and rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
             silent.add(source.id)
             said[QUIET][source.id] = (
                 "medium",
@@ -62,7 +72,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
                 else message("{name} has never sent anything", name=source.name),
             )
         shown = seen.get(source.id)
-        if shown is not None and shown.offset is not None:
+        if shown is not None and shown.offset is not None and not _undecided(shown, listened):
             off = rhythm.clock(shown.offset / 1_000_000, shown.events)
             if off is not None:
                 said[CLOCK][source.id] = ("low", _clock(source.name, off.seconds))
@@ -83,7 +93,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
     with store.write() as change_:
         for kind, subjects in said.items():
             if kind == CLOCK:  # only what showed enough is known to be right again
-                still = set(subjects) | {source.id for source in sources if _undecided(seen.get(source.id))}
+                still = set(subjects) | {source.id for source in sources if _undecided(seen.get(source.id), listened)}
             else:
                 still = set(subjects)
             for subject, (severity, sentence) in subjects.items():
@@ -92,8 +102,11 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
         _mark(change_, {source.id: source.state for source in sources}, silent)
 
 
-def _undecided(seen: Seen | None) -> bool:
-    return seen is None or seen.offset is None or seen.events < rhythm.ENOUGH
+def _undecided(seen: Seen | None, listened: timedelta) -> bool:
+    """Whether what a source showed says nothing of its clock: too little, or all of it from before the house listened again."""
+    if seen is None or seen.offset is None or seen.events < rhythm.ENOUGH:
+        return True
+    return -seen.offset > listened / timedelta(microseconds=1)
 
 
 def _clock(name: str, seconds: int) -> Message:
@@ -162,6 +175,15 @@ def tell_selftest(store: Store, receivers: Iterable[str], missing: Mapping[str, 
             findings.raise_(change, SELFTEST, receiver, "high", said, now=now)
 
 
+def tell_readers(store: Store, faults: Iterable[Fault], now: datetime) -> None:
+    """Say what went wrong with files and the machine's journal, the last of each file: nobody would see it otherwise."""
+    with store.write() as change:
+        said = {fault.path: message("while logs were read: {what}", what=fault.told) for fault in faults}
+        for path, sentence in said.items():
+            findings.raise_(change, READER, path, "low", sentence, now=now)
+        findings.close_others(change, READER, said, now=now)
+
+
 def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) -> None:
     """List the machines that are on the network and send nothing."""
     with store.write() as change:
@@ -173,14 +195,7 @@ def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) 
                 if each.name
                 else message("{address} is on the network and sends nothing", address=each.address)
             )
-            findings.raise_(
-                change,
-                STRANGER,
-                each.mac or each.address,
-                "informational",
-                said,
-                now=now,
-            )
+            findings.raise_(change, STRANGER, each.mac or each.address, "informational", said, now=now)
         findings.close_others(change, STRANGER, still, now=now)
 
 

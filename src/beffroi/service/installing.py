@@ -130,9 +130,10 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
     running = _systemd_runs()
     if running:
         _run([systemctl, "stop", UNIT], message("the service could not be stopped"))
-    say(message("the data are copied before anything is changed"))
-    kept = _copy_data(places, before.name)
+    kept: Path | None = None
     try:
+        say(message("the data are copied before anything is changed"))
+        kept = _copy_data(places, before.name)
         _switch(places, version)
         _place_unit(places, version)
         say(message("the new version looks at the data"))
@@ -143,7 +144,7 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
         if running:
             _run([systemctl, "daemon-reload"], message("systemd did not take the new unit"))
             _run([systemctl, "start", UNIT], message("the new version did not start"))
-    except BeffroiError as error:
+    except (BeffroiError, OSError, sqlite3.Error) as error:  # a full disk too must not leave a house without its watch
         say(message("it is taken back: {reason}", reason=str(error)))
         _take_back(places, before, kept)
         if running:
@@ -151,6 +152,13 @@ def upgrade(places: Places, say: Say, *, program: Path | None = None) -> bool:
             _run([systemctl, "restart", UNIT], message("the service did not start; `journalctl -u beffroi` says why"))
         return False
     return True
+
+
+def removed(places: Places, *, purge: bool) -> list[Path]:
+    """What `uninstall` removes of what is there."""
+    program = [places.unit, places.command, places.versions, places.cache]
+    data = [places.data, places.configuration.parent] if purge else []
+    return [path for path in (*program, *data) if os.path.lexists(path)]
 
 
 def uninstall(places: Places, say: Say, *, purge: bool) -> None:
@@ -162,17 +170,16 @@ def uninstall(places: Places, say: Say, *, purge: bool) -> None:
             _run([systemctl, "stop", UNIT], message("the service could not be stopped"))
     with suppress(BeffroiError):
         _run([systemctl, "disable", UNIT], message("the service could not be disabled"))
-    for path in (places.unit, places.command):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(places.versions, ignore_errors=True)
-    shutil.rmtree(places.cache, ignore_errors=True)
+    for path in removed(places, purge=purge):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
     if _systemd_runs():
         _run([systemctl, "daemon-reload"], message("systemd did not take note"))
     if not purge:
         say(message("the data stay in {folder}", folder=str(places.data)))
         return
-    shutil.rmtree(places.data, ignore_errors=True)
-    shutil.rmtree(places.configuration.parent, ignore_errors=True)
     with suppress(KeyError):
         pwd.getpwnam(ACCOUNT)
         _run(["userdel", ACCOUNT], message("the account {account} could not be removed", account=ACCOUNT))
@@ -310,9 +317,10 @@ def _copy_data(places: Places, version: str) -> Path:
     return kept
 
 
-def _take_back(places: Places, before: Path, kept: Path) -> None:
+def _take_back(places: Places, before: Path, kept: Path | None) -> None:
+    """As it was; `kept` is what `_copy_data` made, None where it did not come to that."""
     with _owned(places.data, places.data / "store.db"):
-        if (kept / "store.db").exists():
+        if kept is not None and (kept / "store.db").exists():
             for name in ("store.db-wal", "store.db-shm"):
                 (places.data / name).unlink(missing_ok=True)
             new = places.data / ".store.db.new"

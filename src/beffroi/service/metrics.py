@@ -59,6 +59,12 @@ class Figures(Collector):
         yield refused
         yield CounterMetricFamily("beffroi_events_received", "Events taken in.", value=service.keeper.events)
         yield CounterMetricFamily("beffroi_events_understood", "Events understood.", value=service.understanding.events)
+        uncounted = CounterMetricFamily(
+            "beffroi_correlation_uncounted", "Events that correlations did not count, by reason.", labels=["reason"]
+        )
+        for reason, count in dict(service.understanding.uncounted).items():
+            uncounted.add_metric([reason], count)
+        yield uncounted
         restarts = service.understanding.deaths
         yield CounterMetricFamily(
             "beffroi_understanding_restarts", "Ends of the process that understands.", value=restarts

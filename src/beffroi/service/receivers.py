@@ -50,6 +50,7 @@ class Receiving:
         self._context = tls
         self._page = page
         self._counted: Callable[[], dict[str, int]] = dict
+        self._complained: Callable[[], list[tuple[str, Message, int]]] = list
         self.tried = asyncio.Event()
         """It listens, or it is known that it cannot."""
 
@@ -76,6 +77,10 @@ class Receiving:
         """What it has done, by name."""
         return self._counted()
 
+    def complaints(self) -> list[tuple[str, Message, int]]:
+        """What senders did that could not be understood: (address, sentence, how often), the latest last."""
+        return self._complained()
+
     def _open(self) -> Callable[[], Awaitable[None]]:
         """Bind it; what serves it. Raises OSError."""
         try:
@@ -100,6 +105,7 @@ class Receiving:
             secured = {} if self.name in ("syslog_udp", "syslog_tcp") else {"tls": self._context}
             receiver = STREAMS[self.name](listen, keeper, Limits(welcome=welcome), **secured)
             self._counted = lambda: asdict(receiver.counts)
+            self._complained = receiver.troubles.told
         self.bound = Listen(listen.address, receiver.bind()[1])
         serve: Callable[[], Awaitable[None]] = receiver.serve
         return serve
@@ -145,13 +151,13 @@ def giving(config: Config, keeper: Keeper, authorities: Authorities, page: Serve
     return [Receiving("metrics", listen, keeper, context, page=page)]
 
 
-def readers(config: Config, keeper: Keeper) -> list[Any]:
+def readers(config: Config, keeper: Keeper, language: Callable[[], str]) -> list[Any]:
     """What is read instead of received: the machine's own journal, files that are followed, the drop folder. Each has `name`, `serve`
-    and `complaints`."""
+    and `complaints`; `language` is what the house speaks."""
     state = config.data_dir / "read"
     state.mkdir(mode=0o700, exist_ok=True)
     config.drop_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made: list[Any] = [Drop(keeper, config.drop_dir, state / "drop.json")]
+    made: list[Any] = [Drop(keeper, config.drop_dir, state / "drop.json", language=language)]
     if config.journal:
         made.append(Journald(keeper, state / "journal.json"))
     if config.followed:

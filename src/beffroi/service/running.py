@@ -92,6 +92,7 @@ class Service:
         self.config = config
         self.store = store
         self.started = time.time()
+        self._began = time.monotonic()
         self.house = House.open(store)
         with store.read() as connection:
             after, _, _ = recorder.begin_at(connection)
@@ -113,7 +114,7 @@ class Service:
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
         self.giving = giving(config, self.keeper, self.house.authorities, Page(figures(self)))
         """Who listens without receiving: the figures for Prometheus, where a person stated it."""
-        self.reading = readers(config, self.keeper)
+        self.reading = readers(config, self.keeper, self._language)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
         """The receivers listen and the rules are loaded."""
@@ -244,7 +245,7 @@ class Service:
                 since, changed = await asyncio.to_thread(self._changes, since)
                 if "sources" in changed:
                     await self._sources_changed()
-                if changed & {"rules", "rule_switches"}:
+                if changed & {"rules", "rule_switches", "settings"}:
                     self.understanding.rules_changed()
 
     def _newest(self) -> int:
@@ -289,8 +290,14 @@ class Service:
         with self.store.write() as change:
             return records.meet(change, stranger, now=datetime.now(UTC))
 
+    def _language(self) -> str:
+        with self.store.read() as connection:
+            return str(settings.get(connection, "house.language"))
+
     def _begin(self) -> Begin:
         folders = rule_folders(self.config.rules_dir)
+        with self.store.read() as connection:
+            lateness = settings.get(connection, "detection.lateness")
         return Begin(
             journal=str(self.config.data_dir / "journal"),
             rules=[str(folder) for folder in folders],
@@ -298,6 +305,7 @@ class Service:
             zone=self.config.time_zone,
             placeholders={},
             off=sorted(switched_off(self.store)),
+            lateness=lateness * 60,
         )
 
     def _networks(self) -> Sequence[networks.Network]:
@@ -346,9 +354,13 @@ class Service:
         self.keeper.networks = self._networks()
         shown = self._shown()
         await asyncio.to_thread(chores.keep_alive, self.store, now)
-        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown)
+        listened = timedelta(seconds=time.monotonic() - self._began)
+        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened)
         await asyncio.to_thread(self._tell_troubles, now)
-        await self._look_at_neighbours(now, shown)
+        lately = time.monotonic() - DAY
+        faults = [fault for each in self.reading for fault in each.complaints.since(lately)]
+        await asyncio.to_thread(chores.tell_readers, self.store, faults, now)
+        await self._look_at_neighbours(now, shown, listened)
         await asyncio.to_thread(self._let_go, now)
         if await asyncio.to_thread(self.house.authorities.renew_if_due, now):
             log.info("the server's certificate was renewed")
@@ -388,16 +400,18 @@ class Service:
                     findings.raise_(change, kind, subject, severity, sentence, now=now)
                 findings.close_others(change, kind, said, now=now)
 
-    async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen]) -> None:
+    async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen], listened: timedelta) -> None:
         with suppress(OSError, ValueError):
             self.neighbours.noted(in_table(await asyncio.to_thread(ARP.read_text, "ascii")), time.monotonic())
-        addresses = await asyncio.to_thread(self._addresses)
+        if listened < chores.SETTLED:
+            return
+        addresses = await asyncio.to_thread(self._addresses) | self.keeper.peers
         hosts = {host for seen in shown.values() for host in seen.hosts}
         unheard = self.neighbours.unheard(addresses, hosts, time.monotonic() - NEIGHBOURLY)
         await asyncio.to_thread(chores.tell_strangers, self.store, unheard, now)
 
     def _addresses(self) -> set[str]:
-        """The addresses that send."""
+        """The addresses by which senders are known."""
         query = select(tables.sources.c.proof).where(tables.sources.c.proof_kind == "address")
         with self.store.read() as connection:
             return set(connection.scalars(query))

@@ -23,6 +23,9 @@ TODO: Final = "todo"
 ALARM: Final = "alarm"
 BLIND: Final = "blind"
 
+COMPLAINTS: Final = 10
+"""Of each receiver, so many of the last things that senders did wrong."""
+
 BLINDING: Final = ("house.trouble", "source.quiet", "receiver.deaf", "receiver.selftest")
 """Findings with which something is not seen: then nothing is called calm."""
 
@@ -51,6 +54,7 @@ def status(store: Store, service: "Service | None", now: datetime) -> dict[str, 
         "sources_waiting": waiting,
         "matches_24h": sum(recent.values()),
         "matches_by_level": recent,
+        "uncounted": {} if service is None else dict(service.understanding.uncounted),
         "findings": [{**each._asdict(), "message": each.message.to_plain()} for each in open_],
         "disk_free_bytes": shutil.disk_usage(store.data_dir).free,
         "receivers": [] if service is None else _receivers(service),
@@ -101,6 +105,10 @@ def _receivers(service: "Service") -> list[dict[str, Any]]:
             "tls": each.tls,
             "trouble": None if each.trouble is None else each.trouble.to_plain(),
             "counts": each.counts(),
+            "complaints": [
+                {"address": address, "message": what.to_plain(), "times": times}
+                for address, what, times in each.complaints()[-COMPLAINTS:]
+            ],
         }
         for each in service.receiving
     ]

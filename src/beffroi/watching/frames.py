@@ -24,6 +24,8 @@ class Begin(msgspec.Struct, tag=True):
     placeholders: dict[str, list[str]]
     off: list[str]
     """Ids of rules that somebody switched off."""
+    lateness: int = 3_600
+    """Seconds by which an event may be late and still count in correlations."""
     after: int = 0
     """The position in the journal up to which everything was stored."""
     state: bytes = b""
@@ -61,6 +63,8 @@ class Result(msgspec.Struct, tag=True):
     faults: list[list[object]]
     cpu: float
     """Seconds of this process so far."""
+    uncounted: dict[str, int]
+    """Events that correlations did not count, by reason (`detect.correlation.records.Counts`), since the house began."""
 
 
 Down = Begin | Durable

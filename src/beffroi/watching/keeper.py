@@ -32,6 +32,8 @@ AROUND: Final = 64
 """Bytes that a message costs in a record beside its own and its id's, at most."""
 SOON: Final = 2.0
 """Seconds after which a sender may try again when too much is under way."""
+PEERS: Final = 1_024
+"""Addresses that are remembered as having sent something; a house has twenty machines."""
 OWN: Final = "beffroi"
 """The receiver and the name under which this machine itself is a source."""
 
@@ -88,6 +90,7 @@ class Keeper:
         self._under_way: Counter[str] = Counter()
         self._total = 0
         self._room = asyncio.Condition()
+        self._peers: dict[str, None] = {}
         self.events = 0
         """Events taken since the start."""
         self.cut = 0
@@ -109,6 +112,11 @@ class Keeper:
         """Sources have changed; who is connected is looked up anew."""
         self._registry = registry
         self._generation += 1
+
+    @property
+    def peers(self) -> set[str]:
+        """The addresses from which something was taken since the start, whatever their senders are known by."""
+        return set(self._peers)
 
     @property
     def under_way(self) -> int:
@@ -163,6 +171,10 @@ class Keeper:
         finally:
             await self._give_room(source, size)
         self.events += len(batch.messages)
+        self._peers.pop(guest.peer, None)
+        self._peers[guest.peer] = None
+        if len(self._peers) > PEERS:
+            del self._peers[next(iter(self._peers))]
 
     async def keep_released(self, arrival: Arrival) -> None:
         """Keep what was held aside, now that a person accepted its sender. Raises Busy."""

@@ -73,7 +73,7 @@ class Process:
             ruleset.fingerprint,
         )
         before = self._understander
-        self._understander = Understander(ruleset, ZoneInfo(begin.zone))
+        self._understander = Understander(ruleset, ZoneInfo(begin.zone), lateness=begin.lateness)
         if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:
@@ -145,7 +145,8 @@ class Process:
     def _send(self, understood: Understood) -> None:
         faults = [fault.to_plain() for fault in self._faults[:FAULTS]]
         self._faults.clear()
-        self._tell(Result(understood, faults, time.process_time()))
+        uncounted = {} if self._understander is None else self._understander.uncounted
+        self._tell(Result(understood, faults, time.process_time(), uncounted))
 
     def _tell(self, frame: Up) -> None:
         self._channel.sendall(framed(frame))

@@ -105,13 +105,14 @@ HOSTS = 32  # machines' names that are noted for a source between two writes
 class Understander:
     """All rules and correlations at work on what comes in. Not for two threads at once."""
 
-    def __init__(self, ruleset: RuleSet, zone: tzinfo) -> None:
+    def __init__(self, ruleset: RuleSet, zone: tzinfo, *, lateness: int = 3_600) -> None:
+        """`lateness`: seconds by which an event may be late and still count in correlations."""
         self._zone = zone
         self._feeding = fields_needed(ruleset.correlations)
         self._matcher = Matcher(ruleset.rules, zone)
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
-        self._correlator = Correlator(ruleset.correlations)
+        self._correlator = Correlator(ruleset.correlations, lateness_us=lateness * 1_000_000)
         self._connections = Connections()
 
     def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
@@ -148,6 +149,11 @@ class Understander:
         result = Understood(position=position)
         self._fire(self._correlator.settle(), now, result)
         return result
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """Events that correlations did not count, by reason: too late, too early, repeated, or given up for want of room."""
+        return self._correlator.counts._asdict()
 
     def state(self) -> bytes:
         """What correlations and readers remember, to go on from later."""

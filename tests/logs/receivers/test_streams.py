@@ -144,7 +144,7 @@ def test_handshakes_that_never_end_keep_nobody_out(keys: Certificates) -> None:
             good.sendall(b"8 <13>good")
             assert intake.wait(1) == [b"<13>good"]
         assert closed(crowd[0]) == b""
-        until(lambda: len(receiver._open) == 4)
+        until(lambda: len(receiver.crowd.members) == 4)
 
 
 @pytest.mark.parametrize("fault", [ValueError("of ours"), OSError("of the disk")])

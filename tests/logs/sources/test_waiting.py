@@ -149,6 +149,15 @@ def test_days_are_bounded_too(tmp_path: Path) -> None:
     assert set(room.held()) == {"s-1"}
 
 
+def test_what_an_expiry_left_that_failed_is_in_the_way_of_no_other(tmp_path: Path) -> None:
+    room = WaitingRoom.open(tmp_path)
+    for when in (10, 20):
+        room.hold("s-1", arrival("s-1", str(when).encode(), arrived=when))
+    (tmp_path / "waiting" / "s-1.held.draft").write_bytes(b"half of one, when the disk was full")
+    assert room.expire(before=20) == []
+    assert [each.arrived for each in WaitingRoom.open(tmp_path).release("s-1")] == [20]
+
+
 def test_what_a_killed_expiry_left_is_swept_away(tmp_path: Path) -> None:
     WaitingRoom.open(tmp_path).hold("s-1", arrival("s-1", b"one"))
     (tmp_path / "waiting" / "s-1.held.draft").write_bytes(b"half")

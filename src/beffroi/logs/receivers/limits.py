@@ -1,12 +1,17 @@
 """How much a receiver takes from anybody, and the record of what it did: the other side of every socket may be an attacker."""
 
 import socket
+from asyncio import sslproto
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from beffroi.core.config import Listen
 from beffroi.core.model import Message
+
+# asyncio gives each connection over TLS so much memory before it has shown anything, and would give 256 KiB: strangers who only
+# connect, as many as all receivers take, would cost half a gigabyte.
+sslproto.SSLProtocol.max_size = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Limits:
     message: int = 64 << 10  # of one message; the rest of a longer one is thrown away and counted
     document: int = 256 << 10  # the same of a JSON document; the largest Windows events have about 100 KiB
     read: int = 128 << 10  # taken off a socket at once, and so the size of a batch
-    connections: int = 256  # in all; beyond, whoever has most of them loses its idlest. TLS costs 256 KiB for each
+    connections: int = 256  # in all; beyond, whoever has most of them loses its idlest. TLS costs some 100 KiB for each
     per_peer: int = 32  # of one address
     idle: float = 3600  # without a byte, between two messages
     frame: float = 30  # from the first byte of a message to its last, and for a client to read our answers

@@ -14,12 +14,12 @@ import math
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections import Counter
 from typing import ClassVar, Final, cast
 
 from beffroi.core.config import Listen
 from beffroi.core.model import Message, UnfitError, message
 from beffroi.logs.arrival import Admission, Batch, Busy, Form, Intake, Proof, Refused
+from beffroi.logs.receivers.crowd import Crowd
 from beffroi.logs.receivers.limits import Counts, Limits, Troubles, bound, peer_of
 
 LOG: Final = logging.getLogger("beffroi.receivers")
@@ -230,8 +230,7 @@ class StreamReceiver(ABC):
             # A syslog client never reads: with a ticket of TLS 1.3 unread, its close becomes a reset, which destroys what it sent.
             tls.num_tickets = 0
         self._socket: socket.socket | None = None
-        self._open: set[Connection] = set()
-        self._peers: Counter[str] = Counter()
+        self.crowd = Crowd[Connection](self.limits.connections, self.limits.per_peer, self.limits.welcome)
 
     @abstractmethod
     async def converse(self, connection: Connection, admission: Admission) -> None:
@@ -263,14 +262,13 @@ class StreamReceiver(ABC):
                         await asyncio.sleep(0.2 if error.errno in OUT_OF_FILES else 0)
                         continue
                     peer = peer_of(address)
-                    if self._has_room(peer):
+                    if self.crowd.refusal(peer) is None:
                         connection = (
                             _TlsConnection(peer, client, self.limits)
                             if self._tls
                             else _PlainConnection(peer, client, self.limits, room)
                         )
-                        self._peers[peer] += 1
-                        self._open.add(connection)
+                        self.crowd.join(connection)
                         connection.task = group.create_task(self._attend(connection))
                         connection.task.add_done_callback(functools.partial(self._left, connection))
                     else:
@@ -301,26 +299,8 @@ class StreamReceiver(ABC):
         self.counts.messages += len(messages)
         self.counts.bytes += sum(map(len, messages))
 
-    def _has_room(self, peer: str) -> bool:
-        """Whether this peer may have one more connection. When all are taken, whoever has most of them loses its idlest one,
-        unless that is the newcomer itself: so a crowd keeps nobody else out."""
-        welcome = self.limits.welcome
-        if (welcome is not None and not welcome(peer)) or self._peers[peer] >= self.limits.per_peer:
-            return False
-        if self._peers.total() < self.limits.connections:
-            return True
-        crowd, most = self._peers.most_common(1)[0]
-        theirs = [connection for connection in self._open if connection.peer == crowd]
-        if most <= self._peers[peer] + 1 or not theirs:
-            return False
-        min(theirs, key=lambda connection: connection.heard).abort()
-        return True
-
     def _left(self, connection: Connection, _task: asyncio.Task[None]) -> None:
-        self._open.discard(connection)
-        self._peers[connection.peer] -= 1
-        if not self._peers[connection.peer]:
-            del self._peers[connection.peer]
+        self.crowd.leave(connection)
         connection.forget()
 
     async def _attend(self, connection: Connection) -> None:
@@ -359,7 +339,7 @@ class StreamReceiver(ABC):
         while True:
             await asyncio.sleep(every)
             now = asyncio.get_running_loop().time()
-            for connection in [each for each in self._open if each.deadline < now]:
+            for connection in [each for each in self.crowd.members if each.deadline < now]:
                 self.counts.expired += 1
                 connection.abort()
 

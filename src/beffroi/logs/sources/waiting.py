@@ -136,7 +136,7 @@ class WaitingRoom:
                     emptied.append(source_id)
                 elif len(left) < len(content):
                     draft = path.with_name(f"{path.name}.draft")
-                    with draft.open("xb") as file:
+                    with draft.open("wb") as file:  # a disk that was full may have left half of one
                         file.write(left)
                         file.flush()
                         os.fsync(file.fileno())

@@ -21,6 +21,7 @@ from beffroi.logs.receivers.http.bulk import BulkReceiver
 from beffroi.logs.receivers.http.hec import HecReceiver
 from beffroi.logs.receivers.http.otlp import OtlpReceiver
 from beffroi.logs.receivers.http.serving import Bounds
+from tests.logs.receivers.certificates import Certificates
 from tests.logs.receivers.http.house import Keeper, ask, serving, until
 
 NAMED = {"User-Agent": "a client"}
@@ -298,13 +299,34 @@ def test_no_peer_gets_all_the_connections(slow: list[socket.socket]) -> None:
     with serving(receiver, bounds=Bounds(by_peer=5, connections=8)) as port:
         slow.extend(
             socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
-            for source in ["127.0.1.1"] * 6 + ["127.0.1.2"] * 4
+            for source in ["127.0.1.1"] * 6 + ["127.0.1.2"] * 5
         )
         until(lambda: receiver.tally["dropped: too many of one peer"] == 1)
         until(lambda: receiver.tally["dropped: too many connections"] == 1)
         for client in slow:
             client.close()
         until(lambda: _served(port))
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "in the handshake"])
+def test_a_crowd_that_only_connects_keeps_nobody_out(
+    slow: list[socket.socket], secured: bool, keys: Certificates
+) -> None:
+    receiver = BulkReceiver(Keeper())
+    tls = keys.context() if secured else None
+    with serving(receiver, bounds=Bounds(by_peer=2, connections=4), tls=tls) as port:
+        for peer in ("127.0.1.1", "127.0.1.1", "127.0.1.2", "127.0.1.2"):
+            slow.append(socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(peer, 0)))
+            time.sleep(0.01)  # so that one is the idlest
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+            client = keys.client().wrap_socket(plain, server_hostname="localhost") if secured else plain
+            with client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert client.recv(15) == b"HTTP/1.1 200 OK"
+        assert slow[0].recv(1) == b""
+        slow[1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow[1].recv(1)
 
 
 def _served(port: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from beffroi.core.model import WHOLE, Event, Fault, message
-from beffroi.core.wording import printable, shown
+from beffroi.core.wording import printable, shown, words
 from beffroi.logs.archive.rows import dumped
 from beffroi.logs.arrival import Batch, Form, Intake, Proof
 from beffroi.logs.formats import FaultLog, Limits, Part, archive, recordings_in
@@ -31,6 +31,8 @@ from beffroi.logs.receivers.files.state import Complaints, keep, load, save
 
 SETTLE: Final = 5.0
 """Seconds for which a file must not have changed."""
+EMPTY: Final = 12
+"""So many times longer an empty file must stay as it is: a slow copy begins with one."""
 _BATCH: Final = 500
 _BYTES: Final = 1 << 20
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp", "~")
@@ -52,14 +54,17 @@ class Drop:
     def __init__(
         self, intake: Intake, folder: Path, state: Path, *, poll: float = 2.0, settle: float = SETTLE,
         limits: Limits | None = None, now: Callable[[], float] = time.monotonic,
+        language: Callable[[], str] = lambda: "en",
     ) -> None:  # fmt: skip
-        """`state` is the file that keeps how far was read. `poll` and `settle` are in seconds."""
+        """`state` is the file that keeps how far was read. `poll` and `settle` are in seconds; `language` is that of the texts
+        beside what could not be read."""
         self.complaints = Complaints()
         self.files = self.events = 0
         self._intake, self._folder, self._state = intake, folder, state
         self._poll, self._settle, self._now = poll, settle, now
         self._limits = limits or Limits()
-        self._seen: dict[str, tuple[tuple[int, ...], float]] = {}
+        self._language = language
+        self._seen: dict[str, tuple[tuple[int, int, int], float]] = {}
         self._far: dict[str, Any] = {}
 
     async def serve(self) -> None:
@@ -84,7 +89,7 @@ class Drop:
         """The names of files that have not changed for long enough, in order."""
         for folder in (self._folder, self._folder / "done", self._folder / "failed"):
             folder.mkdir(exist_ok=True, mode=0o770)
-        there: dict[str, tuple[int, ...]] = {}
+        there: dict[str, tuple[int, int, int]] = {}
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED):
@@ -99,7 +104,11 @@ class Drop:
             name: self._seen[name] if name in self._seen and self._seen[name][0] == state else (state, now)
             for name, state in there.items()
         }
-        return sorted(name for name, (_, since) in self._seen.items() if now - since >= self._settle)
+        return sorted(
+            name
+            for name, ((_, size, _), since) in self._seen.items()
+            if now - since >= self._settle * (1 if size else EMPTY)
+        )
 
     async def _take(self, name: str) -> None:
         path = self._folder / name
@@ -132,12 +141,14 @@ class Drop:
             faults.append(Fault(shown(path.name), WHOLE, message("no event was found in it")))
         target = _free(self._folder / ("done" if count else "failed") / path.name)
         if faults:
-            told = "".join(f"{printable(str(fault))}\n" for fault in faults)
-            target.with_name(f"{target.name}.txt").write_text(f"{count} events were kept.\n{told}", "utf-8", "replace")
+            say = words(self._language())
+            lines = [say("{count:,} events were kept.", count=count), *(say(fault.told) for fault in faults)]
+            told = "".join(f"{printable(line)}\n" for line in lines)
+            target.with_name(f"{target.name}.txt").write_text(told, "utf-8", "replace")
         path.rename(target)
         self.files += 1
-        if not count:
-            self.complaints.add(shown(path), faults[0].what)
+        if faults:
+            self.complaints.add(shown(target), faults[0].what)
 
 
 def _free(path: Path) -> Path:

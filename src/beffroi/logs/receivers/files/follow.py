@@ -120,11 +120,12 @@ class Follow:
         return moved
 
     async def _hand_over(self, tail: "_Tail", lines: list[Line]) -> None:
-        proof = Proof(self.name, "", name=shown(tail.path))
+        # What a person named is the source: were it the file, each day's file of a rotation would be another, and soon silent.
+        proof = Proof(self.name, "", name=shown(tail.followed.pattern))
         for start in range(0, len(lines), _BATCH):
             some = lines[start : start + _BATCH]
             ids = [f"{tail.birth}:{line.start}" for line in some]
-            batch = Batch(Form.LINE, [line.text for line in some], ids, tail.stated)
+            batch = Batch(Form.LINE, [line.text for line in some], ids, tail.followed.stated)
             await keep(self._intake, proof, batch)
             self.lines += len(some)
             self.cut += sum(line.cut for line in some)
@@ -152,12 +153,12 @@ class Follow:
             if followed.pattern not in self._patterns:
                 self._patterns.add(followed.pattern)
                 self._changed = True
-        for tail in self._tails.values():
+        for tail in list(self._tails.values()):  # more are found beside those that went
             if tail.key in seen:
                 tail.gone_since = None
             elif tail.gone_since is None:
                 tail.gone_since = self._now()
-                self._find_unseen(tail.path, tail.stated, last)
+                self._find_unseen(tail.path, tail.followed, last)
         self._find_left()
 
     def _expanded(self, pattern: str) -> list[str]:
@@ -189,7 +190,7 @@ class Follow:
         except OSError as error:
             self.complaints.add(shown(path), hindrance(error))
             return
-        tail = _Tail(file, path, followed.stated, self._line)
+        tail = _Tail(file, path, followed, self._line)
         seen.add(tail.key)
         self._begin(tail, first=followed.pattern not in self._patterns)
         self._tails[tail.key] = tail
@@ -230,12 +231,12 @@ class Follow:
         if self._saved is not None:  # once: what was read to its end since then is forgotten
             saved, self._saved = self._saved, None
             for path, kept in paths.items():
-                self._find_unseen(path, kept["stated"], saved)
+                self._find_unseen(path, _followed(kept), saved)
 
-    def _find_unseen(self, path: str, stated: str | None, since: int) -> None:
+    def _find_unseen(self, path: str, followed: Followed, since: int) -> None:
         """Files that were made and rotated away again since a moment (nanoseconds), when nobody looked."""
         for file, name in _neighbours(path):
-            tail = _Tail(file, name, stated, self._line)
+            tail = _Tail(file, name, followed, self._line)
             inside = Path(name).name.startswith(Path(path).name) and not name.endswith(COMPRESSED)
             if (
                 not inside
@@ -252,7 +253,7 @@ class Follow:
     def _find_rest(self, kept: dict[str, Any], *, moved: bool) -> bool:
         """Whether what was kept of a file leads to it under another name (`moved`), or to a copy; that is followed then."""
         for file, path in _neighbours(kept["path"]):
-            rest = _Tail(file, path, kept["stated"], self._line)
+            rest = _Tail(file, path, _followed(kept), self._line)
             if rest.begins_as(kept) and rest.is_kept(kept) == moved:
                 known = self._tails.get(rest.key)
                 if known is None:
@@ -270,10 +271,10 @@ class Follow:
 class _Tail:
     """One file, held open; the place reached in it."""
 
-    def __init__(self, file: FileIO, path: str, stated: str | None, most: int) -> None:
+    def __init__(self, file: FileIO, path: str, followed: Followed, most: int) -> None:
         found = os.fstat(file.fileno())
         self.key = (found.st_dev, found.st_ino)
-        self.path, self.stated = path, stated
+        self.path, self.followed = path, followed
         self.birth = secrets.token_hex(8)
         self.gone_since: float | None = None
         self.taken = 0
@@ -294,7 +295,7 @@ class _Tail:
     def plain(self) -> dict[str, Any]:
         """What is kept of it."""
         return {
-            "path": self.path, "stated": self.stated, "device": self.key[0], "inode": self.key[1], "birth": self.birth,
+            "path": self.path, "pattern": self.followed.pattern, "stated": self.followed.stated, "device": self.key[0], "inode": self.key[1], "birth": self.birth,
             "size": self._print_size, "print": self._print, "place": self.taken, "skipping": self.taken_skipping,
         }  # fmt: skip
 
@@ -394,6 +395,11 @@ def _neighbours(path: str) -> Iterator[tuple[FileIO, str]]:
             continue
 
 
+def _followed(kept: dict[str, Any]) -> Followed:
+    """By what it was found; an earlier version kept the file's path only."""
+    return Followed(kept.get("pattern") or kept["path"], kept["stated"])
+
+
 def _sane(kept: Any) -> bool:
     kinds = {
         "path": str,
@@ -405,7 +411,7 @@ def _sane(kept: Any) -> bool:
         "place": int,
         "skipping": bool,
     }
-    if not isinstance(kept, dict) or not isinstance(kept.get("stated"), str | None):
+    if not isinstance(kept, dict) or not all(isinstance(kept.get(name), str | None) for name in ("stated", "pattern")):
         return False
     return (
         all(isinstance(kept.get(name), kind) for name, kind in kinds.items())

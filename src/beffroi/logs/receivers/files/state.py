@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections import deque
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +18,28 @@ _FORM: Final = 1
 
 
 class Complaints:
-    """The last things that went wrong, each said once as long as it lasts."""
+    """The last things that went wrong, each once, with when that was."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.last: deque[Fault] = deque(maxlen=_MOST)
+        self._last: dict[Fault, float] = {}
+
+    @property
+    def last(self) -> list[Fault]:
+        """What went wrong, the latest last."""
+        return list(self._last)
+
+    def since(self, moment: float) -> list[Fault]:
+        """What went wrong after a moment of `time.monotonic`."""
+        return [fault for fault, when in list(self._last.items()) if when >= moment]
 
     def add(self, path: str, what: Message) -> None:
         fault = Fault(path, WHOLE, what)
         self.count += 1
-        if fault not in self.last:
-            self.last.append(fault)
+        self._last.pop(fault, None)
+        self._last[fault] = time.monotonic()
+        if len(self._last) > _MOST:
+            del self._last[next(iter(self._last))]
 
 
 def load(path: Path, complaints: Complaints) -> dict[str, Any]:

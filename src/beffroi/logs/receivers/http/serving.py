@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from beffroi.core.config import Listen
+from beffroi.logs.receivers.crowd import Crowd
 from beffroi.logs.receivers.http.proof import address
 from beffroi.logs.receivers.limits import bound
 
@@ -81,9 +82,8 @@ class HttpServer:
         self.listen = listen
         self.tls = tls
         self.bounds = bounds or Bounds()
-        self.welcome = welcome
         self.tally = receiver.tally
-        self.by_peer: Counter[str] = Counter()
+        self.crowd = Crowd[_Connection](self.bounds.connections, self.bounds.by_peer, welcome)
         self.state = ServerState()
         self.config = Config(
             receiver,
@@ -128,37 +128,22 @@ class HttpServer:
                         await asyncio.sleep(0.1)
                         continue
                     peer = address(found[0])
-                    if (why := self._turned_away(peer)) is not None:
+                    if (why := self.crowd.refusal(peer)) is not None:
                         self.tally[f"dropped: {why}"] += 1
                         client.close()
                         continue
-                    self.by_peer[peer] += 1
-                    group.create_task(self._open(client, peer))
+                    connection = _Connection(self, peer)
+                    self.crowd.join(connection)
+                    connection.opening = group.create_task(self._open(client, connection))
+                    await asyncio.sleep(0)  # a flood of connections must not hold up those that are there
         finally:
             listener.close()
             self._socket = None
             await self._end()
 
-    def _turned_away(self, peer: str) -> str | None:
-        """Why this address may not connect now."""
-        if self.welcome is not None and not self.welcome(peer):
-            return "not of our networks"
-        if self.by_peer[peer] >= self.bounds.by_peer:
-            return "too many of one peer"
-        if self.by_peer.total() >= self.bounds.connections:
-            return "too many connections"
-        return None
-
-    def gone(self, peer: str) -> None:
-        """A connection of this address has ended."""
-        self.by_peer[peer] -= 1
-        if not self.by_peer[peer]:
-            del self.by_peer[peer]
-
-    async def _open(self, client: socket.socket, peer: str) -> None:
+    async def _open(self, client: socket.socket, connection: "_Connection") -> None:
         """Take a connection into service, through the handshake of TLS where there is one."""
         loop = asyncio.get_running_loop()
-        connection = _Connection(self, peer)
         try:
             # asyncio does it for sockets that name their protocol, which accepted ones do not: an answer is written in two parts, and
             # the second would wait 40 ms for the first to be acknowledged.
@@ -175,7 +160,7 @@ class HttpServer:
         finally:
             if not connection.made:
                 client.close()
-                self.gone(peer)
+                self.crowd.leave(connection)
 
     async def _end(self) -> None:
         """What is being kept gets to its end and is acknowledged; whoever still sends is left."""
@@ -211,6 +196,8 @@ class _Connection(HttpToolsProtocol):
         self.house = server
         self.peer = peer
         self.made = False
+        self.opening: asyncio.Task[None] | None = None
+        self.heard = self.loop.time()
         self.timer: asyncio.TimerHandle | None = None
         self.deadline = 0.0
         self.started = 0.0
@@ -235,7 +222,7 @@ class _Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        self.house.gone(self.peer)
+        self.house.crowd.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -243,6 +230,7 @@ class _Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
+        self.heard = self.loop.time()
         self.unproductive += len(data)
         try:
             self.parser.feed_data(data)
@@ -312,6 +300,14 @@ class _Connection(HttpToolsProtocol):
         elif now >= self.window + bounds.body and self.got >= bounds.rate * bounds.body:
             self.window, self.got = now, 0
         return min(self.window + bounds.body, self.started + bounds.whole)
+
+    def abort(self) -> None:
+        """End it: others are to have its place."""
+        self.heard = math.inf
+        if self.made:
+            self._drop("one of a crowd")
+        elif self.opening is not None:
+            self.opening.cancel()  # still in the handshake
 
     def _drop(self, why: str) -> None:
         self.house.tally[f"dropped: {why}"] += 1
