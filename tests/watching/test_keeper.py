@@ -115,6 +115,7 @@ def test_what_an_accepted_sender_sends_is_in_the_journal(desk: Desk) -> None:
     run(send)
     [arrival] = desk.kept()
     assert (arrival.messages, arrival.ids, arrival.peer) == ([b"one", b"two"], ["a", "b"], "192.168.7.20")
+    assert arrival.sure is Assurance.ADDRESS
     assert desk.keeper.events == 2
     assert desk.keeper.under_way == 0
 

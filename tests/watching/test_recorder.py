@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from beffroi.core.errors import StoreError
+from beffroi.core.model import Assurance
 from beffroi.logs.sources import records
 from beffroi.store import Store, feed, tables
 from beffroi.watching import recorder
@@ -99,6 +100,19 @@ def test_the_checkpoint_and_the_state_are_where_to_begin(store: Store) -> None:
     recorder.keep_state(store, State(250, b'{"a":"\n\n"}'), NOON)
     with store.read() as connection:
         assert recorder.begin_at(connection) == (300, b'{"a":"\n\n"}', 250)
+
+
+def test_a_source_is_as_sure_as_its_last_connection(store: Store) -> None:
+    def sure() -> int:
+        with store.read() as connection:
+            return connection.scalar(select(tables.sources.c.assurance)) or 0
+
+    record(store, Understood(100, seen={"s-one": Seen(events=1, sure=Assurance.TOKEN)}))
+    assert sure() == Assurance.TOKEN
+    record(store, Understood(200, seen={"s-one": Seen(events=1)}))  # kept by an earlier Beffroi: nobody knows
+    assert sure() == Assurance.TOKEN
+    record(store, Understood(300, seen={"s-one": Seen(events=1, sure=Assurance.ADDRESS)}))  # its token over plain text
+    assert sure() == Assurance.ADDRESS
 
 
 def test_a_source_that_is_gone_is_no_matter(store: Store) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from benchmarks.formats import labelled, told
 
+from beffroi.core.model import Assurance
 from beffroi.detect.matcher import Matcher
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats import understood
@@ -151,6 +152,16 @@ def test_late_events_count_within_the_lateness_that_was_set(
     result = of(watch, arrival(failed(1), failed(2, NOON - 9 * MINUTE), failed(3, NOON - 8 * MINUTE)))
     assert [each.rule for each in [*result.found, *watch.settle(500, NOON + 20 * MINUTE).found]] == found
     assert watch.uncounted["too_late"] == late
+
+
+def test_what_comes_is_as_sure_as_the_least_sure_of_it(watch: Understander) -> None:
+    seen = of(
+        watch,
+        arrival(failed(1), sure=Assurance.CERTIFICATE),
+        arrival(failed(2), sure=Assurance.ADDRESS),
+        arrival(failed(3)),
+    ).seen["s-one"]
+    assert seen.sure is Assurance.ADDRESS
 
 
 def test_an_event_that_comes_twice_counts_once(watch: Understander) -> None:

@@ -121,3 +121,5 @@ class Arrival(msgspec.Struct, frozen=True, array_like=True):
     ids: list[str] | None = None
     stated: str | None = None
     historic: bool = False
+    sure: Assurance | None = None
+    """How sure it was who sent it, on this connection; None where that is not known (held aside, or kept by an earlier Beffroi)."""

@@ -162,7 +162,7 @@ class Keeper:
         try:
             who = guest.who
             arrival = Arrival(self._clock(), source, guest.receiver, guest.peer, batch.form, batch.messages, batch.ids,
-                              batch.stated, batch.historic)  # fmt: skip
+                              batch.stated, batch.historic, None if who.held else who.assurance)  # fmt: skip
             if who.held:
                 await self._hold(arrival)
             else:

@@ -125,7 +125,9 @@ def _row(found: Found, noted: str) -> dict[str, Any]:
 def _seen(change: Connection, source: str, seen: Seen, arrived: int) -> None:
     arrived_at = datetime.fromtimestamp(arrived / 1e6, UTC)
     newest = moment(seen.newest) if seen.newest else None
-    records.heard(change, source, arrived=arrived_at, events=seen.events, unread=seen.unread, last_event=newest)
+    records.heard(
+        change, source, arrived=arrived_at, events=seen.events, unread=seen.unread, last_event=newest, sure=seen.sure
+    )
     change.execute(
         update(tables.sources)
         .where(tables.sources.c.id == source, tables.sources.c.kind == BY_HAND)

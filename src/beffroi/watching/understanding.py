@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from beffroi.core import discreet
-from beffroi.core.model import Event, Fields, LogSource, UnfitError
+from beffroi.core.model import Assurance, Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
@@ -67,6 +67,8 @@ class Seen(msgspec.Struct):
     """The smallest distance between an event's own time and its arrival, of events that are no recording; positive: its clock
     was ahead. What was stored for a while comes late, but not all of it."""
     hosts: set[str] = msgspec.field(default_factory=set)
+    sure: Assurance | None = None
+    """How sure it was who sent them: the least of it."""
 
 
 class Neighbour(msgspec.Struct, array_like=True, frozen=True):
@@ -176,6 +178,8 @@ class Understander:
         if seen is None:
             seen = result.seen[arrival.source] = Seen()
         seen.receiver = arrival.receiver
+        if arrival.sure is not None:
+            seen.sure = arrival.sure if seen.sure is None else min(seen.sure, arrival.sure)
         context = Context(moment(arrival.arrived), self._zone, arrival.peer, statement(arrival.stated))
         form = Form(arrival.form)
         place = 0
