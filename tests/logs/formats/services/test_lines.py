@@ -151,3 +151,21 @@ def test_a_rejected_mail_says_from_whom_and_to_whom() -> None:
     }
     assert found.fields | wanted == found.fields
     assert "outcome" not in found.fields
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("postfix/qmgr[7]: 24E57FF: from=<anna@house.example>, size=319, nrcpt=1 (queue active)", {"action": "queued", "sender": "anna@house.example", "size": "319"}),
+        ("postfix/local[7]: 24E57FF: to=<bert@house.example>, orig_to=<b>, relay=local, delay=0.07, dsn=2.0.0, status=sent (delivered to mailbox)",
+         {"action": "sent", "recipient": "bert@house.example", "said": "delivered to mailbox"}),
+        ("postfix/smtp[7]: 24E57FF: to=<x@y.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (connect to y.example[192.0.2.1]:25: timed out)",
+         {"action": "deferred", "recipient": "x@y.example", "said": "connect to y.example[192.0.2.1]:25: timed out"}),
+    ],
+)  # fmt: skip
+def test_where_a_mail_goes(line: str, expected: dict[str, str]) -> None:
+    found = one(f"Mar  4 10:11:12 mail {line}")
+    assert found.logsource == LogSource("linux", None, "postfix")
+    assert {name: found.fields.get(name) for name in expected} == expected
+    assert found.fields["queue_id"] == "24E57FF"
+    assert "outcome" not in found.fields

@@ -39,6 +39,7 @@ LINES: dict[str, tuple[str, str, WHO]] = {
     "su refused": ("su", "FAILED SU (to root) anna on pts/0", ("failure", "anna", None)),
     "sudo": ("sudo", "    anna : TTY=pts/0 ; PWD=/home/anna ; USER=root ; COMMAND=/usr/bin/id", (None, "anna", None)),
     "sudo refused": ("sudo", "anna : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", ("failure", "anna", None)),
+    "sudo warns": ("sudo", "    anna : unable to resolve host nas: Temporary failure in name resolution", (None, "anna", None)),
     "no sudoer": ("sudo", "anna : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", ("failure", "anna", None)),
     # Mail
     "Dovecot": ("dovecot", f"imap-login: Login: user=<anna>, method=PLAIN, rip={REAL}, lip=192.0.2.1, mpid=7, TLS, session=<x>", ("success", "anna", REAL)),
@@ -47,6 +48,7 @@ LINES: dict[str, tuple[str, str, WHO]] = {
     "Dovecot did not try": ("dovecot", f"imap-login: Disconnected (no auth attempts in 2 secs): user=<>, rip={REAL}, lip=192.0.2.1", (None, None, REAL)),
     "Dovecot's worker": ("dovecot", f"auth-worker(7): conn unix:auth-worker (pid=1,uid=2): auth-worker<3>: pam(anna,{REAL},<x>): unknown user", ("failure", "anna", REAL)),
     "Postfix": ("postfix/smtpd", f"4B0C21A2: client=pc.example[{REAL}], sasl_method=PLAIN, sasl_username=anna@house.example", ("success", "anna@house.example", REAL)),
+    "Postfix by RFC 5424": ("postfix", f"4B0C21A2: client=pc.example[{REAL}], sasl_method=PLAIN, sasl_username=anna", ("success", "anna", REAL)),
     "Postfix refused": ("postfix/submission/smtpd", f"warning: unknown[{REAL}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=anna", ("failure", "anna", REAL)),
     "Exim refused": ("exim", f"login authenticator failed for (pc) [{REAL}]:1: 535 Incorrect authentication data (set_id=anna)", ("failure", "anna", REAL)),
     "Exim": ("exim", f"1rabcd-000123-4X <= anna@house.example H=(pc) [{REAL}]:1 P=esmtpsa A=login:anna S=700", ("success", "anna", REAL)),
@@ -60,7 +62,8 @@ LINES: dict[str, tuple[str, str, WHO]] = {
     "vsftpd connects": ("vsftpd", f'[pid 2] CONNECT: Client "{REAL}"', (None, None, REAL)),
     "Pure-FTPd": ("pure-ftpd", f"(?@{REAL}) [INFO] anna is now logged in", ("success", "anna", REAL)),
     # VPN
-    "OpenVPN": ("openvpn", f"{REAL}:1194 [anna] Peer Connection Initiated with [AF_INET]{REAL}:1194", ("success", "anna", REAL)),
+    "OpenVPN": ("openvpn", f"anna/{REAL}:1194 SENT CONTROL [anna]: 'PUSH_REPLY,peer-id 0,cipher AES-256-GCM' (status=1)", ("success", "anna", REAL)),
+    "OpenVPN's channel, also with a wrong password": ("openvpn", f"{REAL}:1194 [anna] Peer Connection Initiated with [AF_INET]{REAL}:1194", (None, "anna", REAL)),
     "OpenVPN refused": ("ovpn-server", f"{REAL}:1194 TLS Auth Error: Auth Username/Password verification failed for peer", ("failure", None, REAL)),
     "OpenVPN goes": ("openvpn", f"anna/{REAL}:1194 SIGUSR1[soft,connection-reset] received, client-instance restarting", (None, "anna", REAL)),
     "OpenVPN over IPv6": ("openvpn", "anna/[2001:db8::9]:1194 TLS Auth Error: x", ("failure", "anna", "2001:db8::9")),

@@ -106,7 +106,10 @@ def read_sudo(text: str) -> Reading | None:
             fields.setdefault(_SUDO_NAMES[name], value)
         elif part.strip() and not equals:
             wrong = wrong or part.strip()
-    outcome = FAILURE if wrong else None
+    # Without a command nobody was refused: sudo only warns ("unable to resolve host nas").
+    outcome = FAILURE if wrong and command else None
+    if outcome is None and wrong:
+        fields["said"], wrong = wrong, None
     return came(_SUDO, outcome, user, "", action="sudo", command=command or None, failure_reason=wrong, **fields)
 
 
