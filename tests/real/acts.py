@@ -249,3 +249,54 @@ def nginx(inside: Machine) -> None:
     inside.until("ss -ltn | grep -q :80")
     inside.python(_WEB_CLIENT.replace("NAMES", repr(json.dumps(["anna", UNKNOWN, HOSTILE_WEB]))))
     inside.until(f"grep -q scanner {NGINX_ACCESS}")
+
+
+HOSTILE_SHELL: Final = f"x from {FORGED} port 22 ssh2"
+_SSHD_CONF = """
+ListenAddress 127.0.0.1:22
+HostKey /etc/ssh/key
+UsePAM yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+PubkeyAuthentication no
+"""
+
+
+def sshd(inside: Machine) -> None:
+    """A server with passwords, of which some are wrong."""
+    _people(inside, "sshd", "anna")
+    inside.write("/etc/ssh/test", _SSHD_CONF)
+    inside.write("/tmp/ask", '#!/bin/sh\necho "$WORD"\n')
+    inside.run("""
+        chmod 755 /tmp/ask; mkdir -p /run/sshd; chmod 755 /run/sshd
+        echo anna:right | chpasswd
+        ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/key
+        /usr/sbin/sshd -f /etc/ssh/test
+    """)
+    inside.until("ss -ltn | grep -q :22")
+    for name, word in (("anna", "wrong"), (UNKNOWN, "x"), (HOSTILE_SHELL, "x"), ("anna", "right")):
+        inside.run(
+            f"WORD={word} SSH_ASKPASS=/tmp/ask SSH_ASKPASS_REQUIRE=force ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+            f"-o NumberOfPasswordPrompts=1 -l '{name}' 127.0.0.1 true",
+            check=False,
+        )
+
+
+AUDIT_LOG: Final = "/var/log/audit/audit.log"
+
+
+def audit(inside: Machine) -> None:
+    """The kernel's audit log of sign-ins at sshd, of a command and of a file; the kernel has one audit, so only where nobody uses it."""
+    state = inside.run("auditctl -s && auditctl -l", check=False, kernel=True)
+    if not all(words in state for words in ("enabled 0\n", "pid 0\n", "No rules")):
+        inside.skip("the kernel's audit is somebody else's, or not to be had")
+    inside.run("mkdir -p /var/log/audit /srv/plans; echo x > /srv/plans/a.docx")
+    with inside.kernels("auditd", "-n"):
+        inside.until("auditctl -s | grep -q 'enabled 1'", kernel=True)
+        try:
+            inside.run("auditctl -w /srv/plans -p wa -k plans; auditctl -w /usr/bin/id -p x -k run", kernel=True)
+            sshd(inside)
+            inside.run("id --user; mv /srv/plans/a.docx /srv/plans/a.docx.locked")
+            inside.until(f"grep -q locked {AUDIT_LOG}")
+        finally:
+            inside.run("auditctl -D; auditctl -e 0", kernel=True)

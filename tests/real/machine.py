@@ -76,9 +76,12 @@ class Machine:
         self.folder = folder
         self._within = ["chroot", str(folder / "root")]
 
-    def run(self, script: str, *, check: bool = True) -> str:
-        """What a shell script prints, both ways. Raises AssertionError where it fails and `check` is set."""
-        return self._entered(["--mount", "--pid"], [*self._within, "sh", "-ec", script], check=check)
+    def run(self, script: str, *, check: bool = True, kernel: bool = False) -> str:
+        """What a shell script prints, both ways; `kernel` numbers processes as the outside does, which the kernel's audit asks for.
+        Raises AssertionError where it fails and `check` is set."""
+        return self._entered(
+            ["--mount", *([] if kernel else ["--pid"])], [*self._within, "sh", "-ec", script], check=check
+        )
 
     def python(self, script: str) -> str:
         """The same of Python code of this interpreter, outside, which uses the network inside."""
@@ -99,11 +102,25 @@ class Machine:
         """Leave: what is unpacked here cannot be tried. Raises unittest.SkipTest."""
         raise unittest.SkipTest(why)
 
-    def until(self, condition: str) -> None:
-        """Wait until a shell command succeeds."""
+    def until(self, condition: str, *, kernel: bool = False) -> None:
+        """Wait until a shell command succeeds. Raises AssertionError where it does not within BOUND."""
         end = time.monotonic() + BOUND
-        self.run(f"n=0; until {condition}; do n=$((n+1)); [ $n -lt {BOUND * 8} ] || exit 1; sleep 0.1; done")
-        assert time.monotonic() < end
+        while "still not" in (told := self.run(f"{condition} || echo still not", kernel=kernel)):
+            assert time.monotonic() < end, f"{condition}: {told}"
+            time.sleep(0.1)
+
+    @contextlib.contextmanager
+    def kernels(self, *command: str) -> Iterator[None]:
+        """A program that runs as long as the block, under the outside's process numbers (see `run`)."""
+        entered = ["nsenter", "--target", str(self.process), "--mount", "--net", "--uts", "--", *self._within, *command]
+        process = subprocess.Popen(
+            entered, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(BOUND)
 
     def write(self, path: str, text: str) -> None:
         """A file inside."""

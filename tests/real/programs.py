@@ -15,7 +15,7 @@ from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from tests import debian
 from tests.real import acts
-from tests.real.machine import FORMATS, Machine, machine
+from tests.real.machine import Machine, machine
 
 __all__ = ["PROGRAMS", "Judgement", "Program", "judged"]
 
@@ -29,7 +29,7 @@ class Act(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program: `play` does all the acts; `syslog` must be told through rsyslogd in each of its formats, `files` maps a log file of
+    """A program: `play` does all the acts; `syslog` must be told through rsyslogd in each of machine.FORMATS, `files` maps a log file of
     the program's own to the acts that it must tell."""
 
     packages: Sequence[str]
@@ -161,6 +161,33 @@ _REFUSED = (
     Act("a name that imitates a line", _NGINX, {"action": "login", "outcome": "failure"}),
 )
 
+_SSHD = LogSource("linux", None, "sshd")
+_SHELL = (
+    _sign_in("a wrong password", _SSHD, "failure", "anna", method="password"),
+    _sign_in("nobody's name", _SSHD, "failure", acts.UNKNOWN, method="password"),
+    _sign_in("a name that imitates a line", _SSHD, "failure", acts.HOSTILE_SHELL, method="password"),
+    _sign_in("a sign-in", _SSHD, "success", "anna", method="password"),
+    Act("a session opened", _PAM, {"action": "session opened", "username": "anna", "application": "sshd"}),
+    Act("a session closed", _PAM, {"action": "session closed", "username": "anna", "application": "sshd"}),
+)
+
+_AUDITD = LogSource("linux", None, "auditd")
+_RECORDS = (
+    _sign_in("a wrong password", _AUDITD, "failure", "anna", type="USER_LOGIN"),
+    _sign_in("nobody's name", _AUDITD, "failure", "(invalid user)", type="USER_LOGIN"),
+    Act(
+        "who tried it",
+        _AUDITD,
+        {"type": "USER_AUTH", "username": acts.HOSTILE_SHELL[:32], "src_ip": HERE, "res": "failed"},
+    ),
+    Act("a session opened", _AUDITD, {"type": "USER_START", "username": "anna", "src_ip": HERE, "res": "success"}),
+    Act("a command", _AUDITD, {"type": "EXECVE", "a0": "id", "a1": "--user"}),
+    Act("a command's call", _AUDITD, {"type": "SYSCALL", "exe": "/usr/bin/id", "key": "run", "success": "yes"}),
+    Act("a file renamed", _AUDITD, {"type": "PATH", "name": "/srv/plans/a.docx", "nametype": "DELETE"}),
+    Act("its new name", _AUDITD, {"type": "PATH", "name": "/srv/plans/a.docx.locked", "nametype": "CREATE"}),
+    Act("the renaming's call", _AUDITD, {"type": "SYSCALL", "exe": "/usr/bin/mv", "key": "plans"}),
+)
+
 PROGRAMS: Final[Mapping[str, Program]] = {
     "Samba": Program(
         ("samba", "smbclient", "samba-vfs-modules", "rsyslog"),
@@ -183,6 +210,14 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         (*_visits("nginx"), *_REFUSED),
         {acts.NGINX_ACCESS: tuple(_visits(None)), acts.NGINX_ERRORS: _REFUSED},
     ),
+    "sshd": Program(("openssh-server", "openssh-client", "rsyslog"), "ssh -V", acts.sshd, _SHELL),
+    "auditd": Program(
+        ("auditd", "openssh-server", "openssh-client", "rsyslog"),
+        "auditctl -v",
+        acts.audit,
+        (),
+        {acts.AUDIT_LOG: _RECORDS},
+    ),
     "sudo and su": Program(("sudo", "rsyslog"), "sudo -V | head -n 1; su --version", acts.sudo, _BECAME),
 }
 
@@ -194,9 +229,8 @@ def judged(program: Program) -> Judgement:
         inside.collect()
         program.play(inside)
         version = " ".join(inside.run(program.version).split())
-        places = [(name, lines, program.syslog) for name, lines in inside.collected().items()]
+        places = [(name, lines, program.syslog) for name, lines in inside.collected().items() if program.syslog]
         places += [(path, inside.read(path).splitlines(), wanted) for path, wanted in program.files.items()]
-    assert len(places) == len(FORMATS) + len(program.files)
     found = [_judged(*place) for place in places]
     return Judgement(
         version,
