@@ -175,6 +175,7 @@ _AUDITD = LogSource("linux", None, "auditd")
 _RECORDS = (
     _sign_in("a wrong password", _AUDITD, "failure", "anna", type="USER_LOGIN"),
     _sign_in("nobody's name", _AUDITD, "failure", "(invalid user)", type="USER_LOGIN"),
+    # The record holds no more than 32 characters of a name.
     Act(
         "who tried it",
         _AUDITD,

@@ -169,3 +169,11 @@ def test_where_a_mail_goes(line: str, expected: dict[str, str]) -> None:
     assert {name: found.fields.get(name) for name in expected} == expected
     assert found.fields["queue_id"] == "24E57FF"
     assert "outcome" not in found.fields
+
+
+def test_a_program_that_asks_the_audit_says_who_and_only_a_sign_in_has_an_outcome() -> None:
+    told = "type=USER_AUTH msg=audit(1795665816.145:41): pid=7 uid=0 msg='op=PAM:authentication acct=\"anna\" addr=203.0.113.9 terminal=ssh res=failed'"
+    found = one(told).fields
+    assert (found["username"], found["src_ip"]) == ("anna", "203.0.113.9")
+    assert "outcome" not in found
+    assert one(told.replace("USER_AUTH", "USER_LOGIN")).fields["outcome"] == "failure"
