@@ -6,6 +6,9 @@ Wherever CrowdSec's `parser.assert` (or, where a folder has none, the events of 
 service, ours must be equal on the same line; of fail2ban's lines those labelled `match` in the default mode must be a failed sign-in from
 the labelled host and no other may be one. Every line goes the way it goes in the service (watching.understanding): with its header through
 the one door, `logs.formats.understood`, and past what is remembered of connections, which begins anew with each file. A miss is printed.
+
+Apart from them: lines made here by real programs of Debian's, of acts that we know (`tests/real`), in each format in which syslog carries them.
+They need root and Debian's packages, and change nothing of the machine; --only-real and --no-real choose.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import re
 import statistics
 import sys
 import time
+import unittest
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,6 +37,7 @@ from beffroi.logs.arrival import Form
 from beffroi.logs.formats.connections import Connections
 from beffroi.logs.formats.normal import Context
 from beffroi.logs.formats.understood import normalise
+from tests.real.programs import PROGRAMS, judged
 
 MUST, AIM = 0.95, 0.99
 NOW = Context(datetime(2026, 11, 25, tzinfo=UTC), ZoneInfo("Europe/Brussels"))
@@ -337,19 +342,64 @@ def table(corpus: Path, names: Sequence[str]) -> Table:
     return Table("formats", "Log lines understood", columns, rows, notes)
 
 
+def real_table() -> Table:
+    """What is understood of the lines that real programs write of known acts."""
+    rows, notes = (
+        [],
+        ["Fields of what was done, each wanted once in every format and file; acts that nobody did count as missed."],
+    )
+    for name, program in PROGRAMS.items():
+        try:
+            found = judged(program)
+        except unittest.SkipTest as skipped:
+            notes.append(f"Not measured, {name}: {skipped}")
+            continue
+        wanted = found.wanted + found.invented
+        rows.append(
+            {
+                "program": name,
+                "version": found.version,
+                "lines": found.lines,
+                "right": found.right,
+                "wanted": wanted,
+                "share": found.right / wanted,
+            }
+        )
+        notes += [f"Missed, {name}: {miss}" for miss in found.misses]
+    columns = {
+        "program": ("program", "s"),
+        "version": ("version", "s"),
+        "lines": ("lines", ",d"),
+        "right": ("right", ",d"),
+        "wanted": ("of", ",d"),
+        "share": ("share", ".1%"),
+    }
+    return Table("real", "Log lines made by the real program", columns, rows, notes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", metavar="FAMILY", help=", ".join(FAMILIES))
     parser.add_argument("--json", type=Path, metavar="OUT", help="keep the same as data")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only-real", action="store_true", help="only the lines that real programs make here")
+    which.add_argument("--no-real", action="store_true", help="only the corpus' lines")
     options = parser.parse_args()
     unknown = [name for name in options.families if name not in FAMILIES]
     corpus = material.corpus()
-    if unknown or corpus is None:
-        parser.error(f"there is no family {unknown[0]}" if unknown else "no corpus: set BEFFROI_CORPUS to its folder")
-    found = table(corpus, options.families or list(FAMILIES))
-    print(found.markdown())
+    if unknown:
+        parser.error(f"there is no family {unknown[0]}")
+    tables = []
+    if not options.only_real:
+        if corpus is None:
+            parser.error("no corpus: set BEFFROI_CORPUS to its folder")
+        tables.append(table(corpus, options.families or list(FAMILIES)))
+    if not options.no_real and not options.families:
+        tables.append(real_table())
+    for found in tables:
+        print(found.markdown())
     if options.json is not None:
-        options.json.write_text(json.dumps(found.plain(), indent=2), "utf-8")
+        options.json.write_text(json.dumps({"tables": [found.plain() for found in tables]}, indent=2), "utf-8")
 
 
 if __name__ == "__main__":

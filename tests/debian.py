@@ -19,10 +19,9 @@ import shutil
 import subprocess
 import tempfile
 import time
+import unittest
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".debian"
@@ -36,9 +35,10 @@ NEW = re.compile(r"^Inst (\S+) \(", re.MULTILINE)
 
 def unpacked(*packages: str) -> Path:
     """The folder in which these packages and the dependencies that this machine lacks are unpacked: `usr/sbin/rsyslogd` lies
-    below it. Skips the test where there is no Debian to fetch them from."""
+    below it. Raises unittest.SkipTest, as pytest takes it, where there is no Debian to fetch
+    them from."""
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
-        pytest.skip("needs Debian's apt, to fetch real programs")
+        raise unittest.SkipTest("needs Debian's apt, to fetch real programs")
     target = FOLDER / _name(packages)
     if target.is_dir():
         return target
@@ -65,7 +65,9 @@ def _make(target: Path, packages: tuple[str, ...]) -> None:
         fetched.mkdir()
         if not _fetch(packages, fetched):
             if os.geteuid() != 0:
-                pytest.skip(f"apt knows no way to {', '.join(packages)}, and only root may refresh its lists")
+                raise unittest.SkipTest(
+                    f"apt knows no way to {', '.join(packages)}, and only root may refresh its lists"
+                )
             _update()
             shutil.rmtree(fetched)
             fetched.mkdir()

@@ -109,3 +109,14 @@ def test_any_bytes_are_read(line: bytes) -> None:
 def test_a_long_line_costs_no_more_than_its_length(line: bytes) -> None:
     syslog.parse(line, NOW)
     syslog.parse(b"<13>Nov 25 12:59:01 " + line, NOW)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"<30>1 2026-03-04T10:11:12+01:00 nas smbd_audit 7 - -  anna|192.0.2.5|homes|rmdir|ok|plans",
+        b"<30>Mar  4 10:11:12 nas smbd_audit[7]:   anna|192.0.2.5|homes|rmdir|ok|plans",
+    ],
+)
+def test_blanks_before_a_text_are_none_of_it(line: bytes) -> None:
+    assert syslog.parse(line, NOW).text == "anna|192.0.2.5|homes|rmdir|ok|plans"

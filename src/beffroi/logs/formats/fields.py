@@ -13,7 +13,7 @@ NAMES: Final[dict[str, str]] = {
     "dst_ip": "The address it went to.",
     "dst_port": "Its port.",
     "username": "Who signed in, tried to, or did it; as typed, which may be anything.",
-    "action": "What was done, in the device's word; for a sign-in `login` or `logout`.",
+    "action": "What was done, in the device's word; for a sign-in `login` or `logout`, for a mail `queued`, then `sent`, `deferred` or `bounced`.",
     "blocked": "`true` where a firewall stopped it, `false` where it let it through, absent where it does not say.",
     "query": "The name that was asked for.",
     "record_type": "The type of record that was asked for: `A`, `TXT`, …",
@@ -71,7 +71,7 @@ NAMES: Final[dict[str, str]] = {
     "result": "`ok` or `fail` of an operation on a file.",
     "renamed": "The file's new name.",
     "resource": "What was accessed, as the device calls it.",
-    "size": "How large the file was, in the device's writing.",
+    "size": "How large the file or the mail was, in the device's writing.",
     "kind": "`File` or `Folder`.",
     # Packets
     "protocol": "`tcp`, `udp`, `icmp`, … in small letters; for a radio what the station spoke.",

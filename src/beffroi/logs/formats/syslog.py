@@ -47,7 +47,7 @@ _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\
 # A sequence number, and marks of a clock that is not set (Cisco IOS: "*" never, "." no longer).
 _BEFORE = r"(?:\d{1,10}: )?[*.]?"
 _WEEKDAY = r"(?:\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"  # programs' own files: "[Thu Jun 14 15:16:01.123456 2026] "
-_NAMED = {"UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
+ZONES = {"UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
 """Zones that European devices name, in hours before UTC."""
 _TAI_AHEAD = 10
 """Seconds that multilog's labels are before UTC: libtai's `tai_now` knows no leap second since 1972."""
@@ -117,7 +117,7 @@ def of_text(text: str, context: Context) -> SyslogMessage:
         return SyslogMessage(facility, severity, time, guessed, None, "", None, {}, rest)
     host, program, pid, said = _sender(rest, stamped=time is not None, colon=colon, months=text[:1].isalpha())
     behind = rest if host is not None and not program else ""
-    return SyslogMessage(facility, severity, time, guessed, host, program, pid, {}, said, behind)
+    return SyslogMessage(facility, severity, time, guessed, host, program, pid, {}, said.lstrip(" "), behind)
 
 
 def _rfc5424(text: str, facility: int, severity: int, context: Context) -> SyslogMessage | None:
@@ -144,7 +144,7 @@ def _rfc5424(text: str, facility: int, severity: int, context: Context) -> Syslo
         rest = rest[at:]
     return SyslogMessage(
         facility, severity, time, guessed, _given(host), _given(program) or "", _given(pid), structured,
-        rest.removeprefix(" ").removeprefix("\ufeff"),
+        rest.lstrip(" ").removeprefix("\ufeff").lstrip(" "),
     )  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def _stamp(text: str, context: Context) -> tuple[datetime | None, bool, str]:
         micros = int((parts["fraction"] or "0")[:6].ljust(6, "0"))
         year = parts.get("year") or parts.get("late_year")
         named = parts.get("named")
-        zone = timezone(timedelta(hours=_NAMED[named])) if named else _zone(parts.get("zone"))
+        zone = timezone(timedelta(hours=ZONES[named])) if named else _zone(parts.get("zone"))
         try:
             if year is not None:
                 naive = datetime(int(year), month, int(parts["day"]), *clock, micros)  # noqa: DTZ001 - the zone comes next

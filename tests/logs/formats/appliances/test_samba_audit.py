@@ -41,6 +41,17 @@ LINES = {
         "file_delete",
         {"username": "anna", "src_ip": "192.0.2.5", "TargetFilename": "a|unlinkat|ok|bert|198.51.100.66"},
     ),
+    "a prefix with names": (
+        "2026/11/26 03:44:32|IP=192.0.2.5|USER=anna|MACHINE=pc7|VOLUME=homes|unlinkat|ok|a.docx",
+        "file_delete",
+        {
+            "username": "anna",
+            "src_ip": "192.0.2.5",
+            "workstation": "pc7",
+            "share": "homes",
+            "time": "2026/11/26 03:44:32",
+        },
+    ),
     "no prefix but a user": (
         "anna|rmdir|ok|plans",
         "file_delete",

@@ -1,5 +1,7 @@
 """Who signs in to appliances, and who only tries. The sentences are the vendors', the people invented."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from beffroi.core.model import LogSource
@@ -264,3 +266,59 @@ def test_who_leaves_has_not_signed_in(reader: Reader, text: str) -> None:
 def test_a_line_that_is_no_sign_in_makes_none(text: str) -> None:
     reading = appliances.read("", text)
     assert reading is None or "outcome" not in reading[1]
+
+
+def samba_event(kind: str, **told: object) -> dict[str, object]:
+    """A record of Samba's `auth_json_audit`."""
+    return {
+        "timestamp": "2026-03-04T10:11:12.000001+0100",
+        "type": kind,
+        kind: {"remoteAddress": f"ipv4:{REAL}:4711", **told},
+    }
+
+
+def test_samba_tells_the_same_as_json() -> None:
+    refused = samba_event(
+        "Authentication",
+        status="NT_STATUS_WRONG_PASSWORD",
+        clientAccount="anna",
+        clientDomain="HOUSE",
+        workstation=None,
+    )
+    reading = samba.read_event(refused)
+    assert reading == (
+        LogSource("samba", None, "auth_audit"),
+        {"action": "login", "outcome": "failure", "username": "anna", "domain": "HOUSE", "status": "NT_STATUS_WRONG_PASSWORD", "src_ip": REAL, "src_port": 4711},
+    )  # fmt: skip
+
+
+def test_what_samba_lets_one_reach_is_no_second_sign_in() -> None:
+    reading = samba.read_event(samba_event("Authorization", account="anna", domain="HOUSE", serviceDescription="SMB2"))
+    assert reading is not None
+    assert reading[1].get("username") == "anna"
+    assert "outcome" not in reading[1]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "Authentication"},
+        {"type": "Authentication", "Authentication": {"remoteAddress": 7}},
+        {"type": "Other", "Other": {}},
+    ],
+)
+def test_other_objects_are_none_of_sambas(event: dict[str, object]) -> None:
+    assert samba.read_event(event) is None
+
+
+@pytest.mark.parametrize(
+    ("stamp", "moment"),
+    [
+        ("Wed, 04 Mar 2026 10:11:12.000001 CET", datetime(2026, 3, 4, 9, 11, 12, 1, tzinfo=UTC)),
+        ("Wed, 04 Mar 2026 10:11:12.000001 UTC", datetime(2026, 3, 4, 10, 11, 12, 1, tzinfo=UTC)),
+        ("Wed, 04 Mar 2026 10:11:12.000001 XYZ", None),
+        ("x CET", None),
+    ],
+)
+def test_samba_says_when(stamp: str, moment: datetime | None) -> None:
+    assert samba.time_of({"time": stamp}) == moment

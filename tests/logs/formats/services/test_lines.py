@@ -151,3 +151,29 @@ def test_a_rejected_mail_says_from_whom_and_to_whom() -> None:
     }
     assert found.fields | wanted == found.fields
     assert "outcome" not in found.fields
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("postfix/qmgr[7]: 24E57FF: from=<anna@house.example>, size=319, nrcpt=1 (queue active)", {"action": "queued", "sender": "anna@house.example", "size": "319"}),
+        ("postfix/local[7]: 24E57FF: to=<bert@house.example>, orig_to=<b>, relay=local, delay=0.07, dsn=2.0.0, status=sent (delivered to mailbox)",
+         {"action": "sent", "recipient": "bert@house.example", "said": "delivered to mailbox"}),
+        ("postfix/smtp[7]: 24E57FF: to=<x@y.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (connect to y.example[192.0.2.1]:25: timed out)",
+         {"action": "deferred", "recipient": "x@y.example", "said": "connect to y.example[192.0.2.1]:25: timed out"}),
+    ],
+)  # fmt: skip
+def test_where_a_mail_goes(line: str, expected: dict[str, str]) -> None:
+    found = one(f"Mar  4 10:11:12 mail {line}")
+    assert found.logsource == LogSource("linux", None, "postfix")
+    assert {name: found.fields.get(name) for name in expected} == expected
+    assert found.fields["queue_id"] == "24E57FF"
+    assert "outcome" not in found.fields
+
+
+def test_a_program_that_asks_the_audit_says_who_and_only_a_sign_in_has_an_outcome() -> None:
+    told = "type=USER_AUTH msg=audit(1795665816.145:41): pid=7 uid=0 msg='op=PAM:authentication acct=\"anna\" addr=203.0.113.9 terminal=ssh res=failed'"
+    found = one(told).fields
+    assert (found["username"], found["src_ip"]) == ("anna", "203.0.113.9")
+    assert "outcome" not in found
+    assert one(told.replace("USER_AUTH", "USER_LOGIN")).fields["outcome"] == "failure"

@@ -112,7 +112,7 @@ def of_text(text: str) -> Reading | None:
 
 def of_object(event: dict[str, Any]) -> Reading | None:
     """The same of a message that is a JSON object already read."""
-    return suricata.read_eve(event) or nextcloud.read_event(event)
+    return suricata.read_eve(event) or nextcloud.read_event(event) or samba.read_event(event)
 
 
 _SHAPES: Final[tuple[tuple[str, Reader], ...]] = (

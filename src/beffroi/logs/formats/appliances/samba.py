@@ -2,13 +2,18 @@ r"""Sign-ins as Samba's authentication audit tells them (`log level = … auth_a
 
     Auth: [SMB2,(null)] user [D]\[U] at [time] with [NTLMv2] status [NT_STATUS_…] workstation [W] remote host [ipv4:A:P] mapped to …
 
-Samba's wiki, "Setting up Audit Logging"; source/auth/auth_log.c. Samba escapes what is no letter, but no bracket: the user's name and the
+and the same as JSON (`auth_json_audit`). Samba's wiki, "Setting up Audit Logging"; source/auth/auth_log.c. Samba escapes what is no letter, but no bracket: the user's name and the
 workstation's, both the client's, may imitate the rest.
 """
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from beffroi.core.model import Fields, LogSource
 from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, endpoint
+from beffroi.logs.formats.syslog import ZONES
 
+_JSON_NAMES = (("status", "status"), ("clientDomain", "domain"), ("serviceDescription", "application"), ("passwordType", "method"), ("workstation", "workstation"))  # fmt: skip
 MOST = 64  # places where the user's name might end that are tried
 
 _SOURCE = LogSource("samba", None, "auth_audit")
@@ -42,12 +47,50 @@ def read(text: str) -> Reading | None:
         "application": what.partition(",")[0],
         "method": told.partition(" with [")[2].partition("]")[0],
         "workstation": told.partition(" workstation [")[2],
+        "time": told.partition("]")[0].removeprefix("["),
     }
     if ip:
         fields["src_ip"] = ip
     if port is not None:
         fields["src_port"] = port
     return _SOURCE, {name: value for name, value in fields.items() if value != ""}
+
+
+def time_of(fields: Fields) -> datetime | None:
+    """When it was (UTC), of "Thu, 26 Nov 2026 03:44:30.540050 CET"; None in a zone whose name is not known."""
+    written, _, zone = str(fields.get("time", "")).rpartition(" ")
+    if zone not in ZONES or len(written) > 40:
+        return None
+    try:
+        moment = datetime.strptime(written, "%a, %d %b %Y %H:%M:%S.%f").replace(tzinfo=UTC)
+        return moment - timedelta(hours=ZONES[zone])
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_event(event: dict[str, Any]) -> Reading | None:
+    """The same as JSON (`auth_json_audit`): {"timestamp": …, "type": "Authentication", "Authentication": {…}}; also what a client
+    that has signed in may then reach ("Authorization"), which is no second sign-in."""
+    kind = event.get("type")
+    if kind not in {"Authentication", "Authorization"} or not isinstance(told := event.get(kind), dict):
+        return None
+    if not isinstance(remote := told.get("remoteAddress"), str):
+        return None
+    signs_in = kind == "Authentication"
+    user = told.get("clientAccount" if signs_in else "account")
+    ip, port = endpoint(remote)
+    fields: Fields = {
+        "action": "login" if signs_in else "authorization",
+        "username": user,
+        "src_ip": ip,
+        "src_port": port,
+    }
+    if signs_in:
+        fields["outcome"] = SUCCESS if told.get("status") == "NT_STATUS_OK" else FAILURE
+    else:
+        fields["domain"] = told.get("domain")
+    fields |= {name: told[theirs] for theirs, name in _JSON_NAMES if theirs in told}
+    return _SOURCE, {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def _user(domain: str, rest: str) -> tuple[str, int, int]:

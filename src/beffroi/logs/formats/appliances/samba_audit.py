@@ -4,6 +4,7 @@ vfs_full_audit(8): a prefix that the administrator chooses (`full_audit:prefix`,
 what it was done to, all parted by bars. File names may hold bars; they stand last.
 """
 
+import re
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
@@ -45,6 +46,12 @@ OPERATIONS: Final[dict[str, str | None]] = {
     "set_nt_acl": None,
 }
 """The operations worth auditing, each with Sigma's category."""
+_LABELS: Final = {
+    "ip": "src_ip", "address": "src_ip", "client": "src_ip", "user": "username", "machine": "workstation", "host": "workstation",
+    "volume": "share", "share": "share",
+}  # fmt: skip
+"""What administrators call the parts of a prefix."""
+_TIME = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?\Z")  # %T
 _FLAGS = {"r", "w"}  # of an opened file
 
 
@@ -59,23 +66,30 @@ def read(text: str) -> Reading | None:
 
 
 def _operation(prefix: list[str], operation: str, result: str, rest: str) -> Reading:
-    """Of the prefix the address is known by its shape; the user stands first and the share last, as in Samba's own examples."""
+    """Of the prefix the address and the time are known by their shape, what the administrator gave a name by that
+    (`IP=%I|USER=%u|MACHINE=%m|VOLUME=%S`); of the others the user stands first and the share last, as in Samba's own examples."""
     fields: Fields = {"action": operation, "result": "ok" if result == "ok" else "fail"}
     if result != "ok":
         fields["failure_reason"] = result.removeprefix("fail").strip(" ()")
     others = []
     for part in prefix:
-        ip = address(part)
-        if ip and "src_ip" not in fields:
-            fields["src_ip"] = ip
-        elif not ip:
+        label, sign, value = part.partition("=")
+        name = _LABELS.get(label.strip().lower()) if sign else None
+        ip = address(value if name == "src_ip" else part)
+        if ip:
+            fields.setdefault("src_ip", ip)
+        elif name is not None:
+            fields.setdefault(name, value)
+        elif _TIME.match(part):
+            fields.setdefault("time", part)
+        else:
             others.append(part)
     if others:
-        fields["username"] = others[0]
+        fields.setdefault("username", others[0])
     if len(others) > 1:
-        fields["share"] = others[-1]
+        fields.setdefault("share", others[-1])
     if len(others) > 2:
-        fields["workstation"] = others[1]
+        fields.setdefault("workstation", others[1])
     category = OPERATIONS[operation]
     target = rest
     if operation in {"open", "openat"}:

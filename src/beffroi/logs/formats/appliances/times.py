@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.logs.formats.appliances import fortigate
+from beffroi.logs.formats.appliances import fortigate, samba
 from beffroi.logs.formats.common import epoch, iso
 
 
@@ -29,6 +29,7 @@ def _cef(fields: Fields) -> datetime | None:
 _PRODUCTS: Final[dict[str, Callable[[Fields], datetime | None]]] = {
     "fortigate": fortigate.time_of,
     "suricata": lambda fields: iso(fields.get("timestamp")),
+    "samba": samba.time_of,
     "nextcloud": lambda fields: iso(fields.get("time")),
     "exchange": lambda fields: iso(fields.get("date-time")),
 }

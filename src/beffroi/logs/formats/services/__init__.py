@@ -42,7 +42,7 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "auth": (mail.read_dovecot, pam.read),
     "auth-worker": (mail.read_dovecot, pam.read),
     **{name: (_within(name),) for name in ("imap-login", "pop3-login", "submission-login", "managesieve-login")},
-    **dict.fromkeys(("smtpd", "submission", "smtps", "postscreen", "cleanup"), (mail.read_postfix,)),
+    **dict.fromkeys(mail.POSTFIX, (mail.read_postfix,)),
     "exim": (mail.read_exim,),
     "exim4": (mail.read_exim,),
     "sendmail": (mail.read_sendmail,),

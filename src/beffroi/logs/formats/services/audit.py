@@ -57,8 +57,10 @@ def read(text: str) -> Reading | None:
     fields["audit_time"], fields["audit_id"] = moment, serial
     if node:
         fields["node"] = node
-    if kind == "USER_LOGIN":
-        _signed_in(fields)
+    if kind.startswith(("USER_", "CRED_")):
+        _who(fields)
+        if kind == "USER_LOGIN" and (result := fields.get("res")) in {"success", "failed"}:
+            fields["outcome"], fields["action"] = SUCCESS if result == "success" else FAILURE, "login"
     return _SOURCE, fields
 
 
@@ -90,10 +92,9 @@ def _decoded(value: str) -> str:
     return bytes.fromhex(value).decode("utf-8", "replace").rstrip("\0").replace("\0", " ")
 
 
-def _signed_in(fields: Fields) -> None:
-    user, origin, result = fields.get("acct"), fields.get("addr"), fields.get("res")
-    if result in {"success", "failed"}:
-        fields["outcome"], fields["action"] = SUCCESS if result == "success" else FAILURE, "login"
+def _who(fields: Fields) -> None:
+    """Of a program's record: one try at sshd makes several, of which USER_LOGIN alone is the sign-in."""
+    user, origin = fields.get("acct"), fields.get("addr")
     if isinstance(user, str):
         fields["username"] = user
     if isinstance(origin, str) and (ip := address(origin)):

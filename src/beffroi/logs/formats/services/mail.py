@@ -5,6 +5,7 @@ smtpd.c; Exim's src/smtp_in.c and the specification's chapter "Log files"; Sendm
 """
 
 import re
+from typing import Final
 
 from beffroi.core.model import Fields, LogSource
 from beffroi.logs.formats.common import FAILURE, SUCCESS, Reading, number, sign_in
@@ -101,6 +102,9 @@ def _dovecot_auth(text: str) -> Reading | None:
     )  # fmt: skip
 
 
+POSTFIX: Final = ("postfix", "smtpd", "submission", "smtps", "postscreen", "cleanup", "qmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "bounce")  # fmt: skip
+"""The names its processes log under; RFC 5424 as rsyslog writes it keeps only the first of "postfix/smtpd"."""
+
 _SASL = re.compile(
     rf"warning: (\S{{1,255}})\[({_IP})\](?::(\d{{1,5}}))?: SASL (\S{{1,64}}) authentication failed(?:: (.*))?",
     re.DOTALL,
@@ -115,6 +119,12 @@ _REJECT = re.compile(
 )
 _ODD = re.compile(
     rf"(?:warning: )?(non-SMTP command|improper command pipelining after \S{{1,64}}|lost connection after \S{{1,64}}|too many errors after \S{{1,64}}|timeout after \S{{1,64}}|connect|disconnect) from (\S{{1,255}})\[({_IP})\]"
+)
+_QUEUED = re.compile(r"([0-9A-Za-z]{5,20}): from=<([^>]{0,320})>, size=(\d{1,15}), nrcpt=")
+# What the other server answered stands last, in parentheses.
+_DELIVERED = re.compile(
+    r"([0-9A-Za-z]{5,20}): to=<([^>]{0,320})>, (?:orig_to=<[^>]{0,320}>, )?relay=.{1,600}?, status=(sent|deferred|bounced|expired|undeliverable|deliverable)(?: \((.*)\))?",
+    re.DOTALL,
 )
 _TAIL = re.compile(r"; from=<([^>]{0,320})>(?: to=<([^>]{0,320})>)?(?: proto=(\S{1,16}))?(?: helo=<([^>]{0,255})>)?")
 
@@ -151,6 +161,12 @@ def read_postfix(text: str) -> Reading | None:
             src_host=_named(found[4]),
             reason=reason,
             **fields,
+        )
+    if found := _QUEUED.match(text):
+        return sign_in(_POSTFIX, None, None, None, action="queued", queue_id=found[1], sender=found[2], size=found[3])
+    if found := _DELIVERED.match(text):
+        return sign_in(
+            _POSTFIX, None, None, None, action=found[3], queue_id=found[1], recipient=found[2], said=found[4] or None
         )
     if found := _ODD.match(text):
         return sign_in(_POSTFIX, None, None, found[3], action=found[1], src_host=_named(found[2]))

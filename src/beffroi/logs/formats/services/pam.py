@@ -142,7 +142,10 @@ def read_sudo(text: str) -> Reading | None:
             fields.setdefault(_SUDO_NAMES[name], value)
         elif part.strip() and not equals:
             wrong = wrong or part.strip()
-    outcome = FAILURE if wrong and not wrong.startswith(_OF_SUDO) else None
+    # Without a command nobody was refused: sudo only warns ("unable to resolve host nas").
+    outcome = FAILURE if wrong and command and not wrong.startswith(_OF_SUDO) else None
+    if outcome is None and wrong:
+        fields["said"], wrong = wrong, None
     attempts = _ATTEMPTS.match(wrong or "")
     return came(
         _SUDO, outcome, user, "", action="sudo", command=command or None, failure_reason=wrong,

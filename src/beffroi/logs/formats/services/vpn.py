@@ -25,6 +25,7 @@ _ELSEWHERE = re.compile(
 _LATE_NAME = re.compile(rf"({_V4_PORT})/(\S{{1,256}})(?= )")
 _INET = re.compile(r"\[AF_INET6?\]([0-9A-Fa-f.:\[\]]{2,64})")
 _INITIATED = re.compile(r"\[(.{1,256})\] Peer Connection Initiated with \[AF_INET")
+_LET_IN = re.compile(r"SENT CONTROL \[(.{1,256})\]: 'PUSH_REPLY,", re.DOTALL)
 _VERIFIED = re.compile(r"TLS: Username/Password authentication (succeeded|deferred) for username '(.*)'", re.DOTALL)
 _FAILURES = ("TLS Auth Error", "TLS Error: TLS handshake failed", "TLS Error: incoming packet authentication failed", "TLS Error: tls-crypt unwrapping failed",
              "TLS Error: cannot locate HMAC", "TLS Error: TLS key negotiation failed", "VERIFY ERROR", "AUTH: Received control message: AUTH_FAILED")  # fmt: skip
@@ -59,8 +60,10 @@ def read_openvpn(text: str) -> Reading | None:
         outcome = FAILURE
     elif said.startswith(_RESET) and user is None:
         outcome = FAILURE  # it went before it had said who it is
-    elif (initiated := _INITIATED.match(said)) and initiated[1] != "UNDEF":
-        outcome, user = SUCCESS, initiated[1]
+    elif (named := _INITIATED.match(said)) and named[1] != "UNDEF":
+        user = named[1]  # the channel stands, also for one whose password was wrong
+    elif named := _LET_IN.match(said):
+        outcome, user = SUCCESS, named[1]
     elif verified := _VERIFIED.match(said):
         user = verified[2]
     elif said == "Authentication succeeded":
