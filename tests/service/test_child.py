@@ -21,6 +21,7 @@ from beffroi.watching.frames import Begin
 from tests.watching.watch import RULES, SHADOWS, arrival, rules, shadows
 
 if TYPE_CHECKING:
+    from beffroi.watching.suspicion import Culprit
     from beffroi.watching.understanding import Understood
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,7 @@ class Watch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.told: list[Understood] = []
+        self.aside: list[Culprit] = []
         self.broken: Exception | None = None
         rules(folder / "rules")
 
@@ -44,7 +46,7 @@ class Watch:
         async def main() -> None:
             with Store.open(self.folder / "data") as store, Journal.open(self.folder / "data/journal") as journal:
                 self.store = store
-                understanding = Understanding(store, self.begin, tell=self.told.extend)
+                understanding = Understanding(store, self.begin, tell=self.told.extend, tell_aside=self.aside.append)
 
                 async def keep(*messages: bytes) -> int:
                     position = await journal.append(arrival(*messages))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import pytest
 from beffroi.logs.journal import Journal
 from beffroi.watching import process
 from beffroi.watching.frames import LENGTH, UP, Begin, Durable, Ready, Result, State, Up, framed
+from beffroi.watching.mark import Mark
 from tests.watching.watch import MANY, MINUTE, NOON, RULES, SHADOWS, arrival, failed, rules, shadows
 
 T = TypeVar("T", Ready, Result, State)
@@ -83,11 +84,13 @@ def keep(folder: Path, *batches: list[bytes], segment: int = 32 << 20, trim: int
 @contextmanager
 def real(folder: Path) -> Iterator[Line]:
     ours, theirs = socket.socketpair()
+    mark = Mark.make()
     with ours:
-        with theirs:
+        with theirs, closing(mark):
+            handles = [theirs.fileno(), mark.handle]
             child = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.process", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.process", *map(str, handles)],
+                pass_fds=handles,
             )
         try:
             yield Line(ours, folder)
@@ -148,9 +151,9 @@ def test_state_is_taken_while_something_always_comes_in(tmp_path: Path, monkeypa
     monkeypatch.setattr(process, "SNAPSHOT", 0.2)
     positions = keep(tmp_path, *[[failed(number)] for number in range(40)])
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours, theirs, closing(Mark.make()) as mark:
         monkeypatch.setattr("gc.freeze", lambda: None)  # it would freeze the objects of all tests
-        served = threading.Thread(target=process.Process(theirs).run, daemon=True)
+        served = threading.Thread(target=process.Process(theirs, mark).run, daemon=True)
         served.start()
         line = Line(ours, tmp_path)
         line.begin()

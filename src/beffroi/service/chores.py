@@ -12,6 +12,7 @@ from beffroi.core.model import Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
 from beffroi.watching import rhythm
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Neighbour, Seen
 
 log = logging.getLogger("beffroi.chores")
@@ -23,6 +24,7 @@ CHANGED: Final = "source.changed"
 STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
+ASIDE: Final = "message.aside"
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
@@ -140,10 +142,21 @@ def keep_alive(store: Store, now: datetime) -> None:
     """Each minute: note that the service runs, and close what is long over."""
     with store.write() as change:
         alive(change, now)
-        for finding in findings.opened(change, OFF):
+        for finding in (*findings.opened(change, OFF), *findings.opened(change, ASIDE)):
             seen = _moment(finding.last_seen)
             if seen is not None and now - seen > SHOWN:
-                findings.close(change, OFF, finding.subject, now=now)
+                findings.close(change, finding.kind, finding.subject, now=now)
+
+
+def tell_aside(store: Store, culprit: Culprit, now: datetime | None = None) -> None:
+    """Say that a message ended the process that understands each time, and is passed over from now on."""
+    said = message(
+        "a message ended the process that understands each time it was read, and was set aside: position {position} of the journal, "
+        "number {number} of its arrival",
+        position=culprit.position, number=culprit.number,
+    )  # fmt: skip
+    with store.write() as change:
+        findings.raise_(change, ASIDE, f"{culprit.position}/{culprit.number}", "medium", said, now=now)
 
 
 def tell_selftest(store: Store, receivers: Iterable[str], missing: Mapping[str, str], now: datetime) -> None:

@@ -58,6 +58,10 @@ class Figures(Collector):
         yield CounterMetricFamily(
             "beffroi_understanding_restarts", "Ends of the process that understands.", value=restarts
         )
+        put_aside = service.understanding.aside
+        yield CounterMetricFamily(
+            "beffroi_messages_set_aside", "Messages that ended whoever read them.", value=put_aside
+        )
         gauges = {
             "beffroi_under_way_bytes": ("Bytes received and not yet on disk.", service.keeper.under_way),
             "beffroi_journal_durable_position": ("Up to here the journal is on disk.", service.journal.durable),

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ from beffroi.service.child import Understanding
 from beffroi.service.receivers import Receiving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.store.house import House
-from beffroi.watching import networks, recorder, selftest
+from beffroi.watching import aside, networks, recorder, selftest
 from beffroi.watching.archiving import Done, Job
 from beffroi.watching.frames import Begin
 from beffroi.watching.keeper import OWN, Keeper
@@ -102,7 +103,9 @@ class Service:
             self._meet,
             own_certificate=_der(self._own.chain),
         )
-        self.understanding = Understanding(store, self._begin, tell=self._understood)
+        self.understanding = Understanding(
+            store, self._begin, tell=self._understood, tell_aside=partial(chores.tell_aside, store)
+        )
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
         self.reading = readers(config, self.keeper)
         self.neighbours = Neighbours()
@@ -134,9 +137,11 @@ class Service:
     def lag_seconds(self) -> float:
         """For how long the oldest event that is on disk has not been understood; 0 when all is."""
         self._let_marks_go()
-        if self.journal.durable <= self.understanding.position or not self._marks:
+        if self.journal.durable <= self.understanding.position:
             return 0.0
-        return round(time.monotonic() - self._marks[0][1], 1)
+        if not self._marks:  # what came just after the last of them
+            self._marks.append((self.journal.durable, time.monotonic()))
+        return max(0.1, round(time.monotonic() - self._marks[0][1], 1))
 
     def _let_marks_go(self) -> None:
         """Forget the moments of what is understood."""
@@ -410,7 +415,7 @@ class Service:
         compacted = time.monotonic()
         while True:
             await asyncio.sleep(ARCHIVE)
-            until = self.journal.durable
+            until = self.understanding.position
             compact = time.monotonic() - compacted > COMPACT
             if until <= self.archived and not compact:
                 continue
@@ -429,6 +434,7 @@ class Service:
             days=days,
             share=share / 100,
             compact=compact,
+            aside=sorted(aside.load(self.journal.folder)),
         )
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.archiving", msgspec.json.encode(job).decode(),
