@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-PLAIN = ("bulk", "hec", "otlp", "lumberjack")
+
 HURRY = """
 from beffroi.logs.journal import Journal
 Journal.open.__func__.__kwdefaults__["segment_bytes"] = 256 << 10
@@ -41,7 +41,7 @@ DURING_START = 0.2
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     often = adversity.constants(running__ARCHIVE=0.1, running__COMPACT=1.0, running__MINUTE=2.0)
-    made = House(tmp_path / "house", plain=PLAIN, python=adversity.python(tmp_path, f"{often}\n{HURRY}"))
+    made = House(tmp_path / "house", plain=senders.PLAIN, python=adversity.python(tmp_path, f"{often}\n{HURRY}"))
     (tmp_path / "loaded").mkdir()
     shutil.copytree(load_rule(tmp_path / "loaded"), made.data, symlinks=True)
     with made:

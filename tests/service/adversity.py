@@ -1,7 +1,17 @@
-"""Adversity for a whole house: readers that crash, hang and eat memory; nothing of it is known to the product."""
+"""Adversity for a whole house: readers that crash, hang and eat memory, disks that are full or fail. The product knows nothing of it."""
 
+import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from tests import debian
+from tests.service.house import House
 
 PROCESS = "beffroi.watching.process"
 
@@ -50,3 +60,67 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """)
     path.chmod(0o755)
     return path
+
+
+@contextmanager
+def disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A disk of its own below this folder, of so many MB: an ext4 in a sparse file. Skips the test where that cannot be had."""
+    if os.geteuid() != 0 or not shutil.which("mkfs.ext4") or not Path("/dev/loop-control").exists():
+        pytest.skip("needs root and loop devices, to make a small disk")
+    image = folder.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(megabytes << 20)
+    folder.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    if (mounting := subprocess.run(["mount", "-o", "loop", image, folder], check=False)).returncode:
+        pytest.skip(f"needs leave to mount: code {mounting.returncode}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(path: Path, leave: int) -> None:
+    """Take the disk's free space but so many bytes; with 0 all that there is."""
+    with path.open("ab") as file:
+        while (free := shutil.disk_usage(path.parent).free) > leave:
+            try:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(free - leave, 16 << 20))
+            except OSError:  # the last of it is the file system's own
+                if leave:
+                    raise
+                file.write(bytes(free))
+                return
+
+
+class Faults:
+    """System calls of a house's own process that fail while somebody wants them to (libfiu, which stands between it and the system)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = debian.unpacked("fiu-utils")
+        self._prefix = folder / "fiu"
+        libraries = self._root / "usr/lib"
+        preloaded = " ".join(str(libraries / "fiu" / f"fiu_{name}_preload.so") for name in ("run", "posix"))
+        self.env = {
+            "LD_LIBRARY_PATH": str(libraries),
+            "LD_PRELOAD": preloaded,
+            "FIU_CTRL_FIFO": str(self._prefix),
+            "FIU_ENABLE": "",
+        }
+
+    @contextmanager
+    def failing(self, house: House, number: int, *calls: str) -> Iterator[None]:
+        """As long as the block these calls ("rw/write", "sync/fsync") fail with this errno."""
+        for call in calls:
+            self._say(house, f"enable name=posix/io/{call},failinfo={number}")
+        try:
+            yield
+        finally:
+            for call in calls:
+                self._say(house, f"disable name=posix/io/{call}")
+
+    def _say(self, house: House, command: str) -> None:
+        assert house.process is not None
+        pipes = f"{self._prefix}-{house.process.pid}"
+        Path(f"{pipes}.in").write_text(f"{command}\n", "ascii")
+        assert Path(f"{pipes}.out").read_text("ascii").strip() == "0"

@@ -22,6 +22,8 @@ from tests.service.windows import failed_login
 
 NUMBERED = re.compile(rb"(bulk|hec|otlp|beats|relp|tcp|udp)-(\d+)-end")
 """The mark that each event bears, in whatever form it was sent."""
+PLAIN = ("bulk", "hec", "otlp", "lumberjack")
+"""The receivers that these senders reach without TLS."""
 BATCH = 5
 PAUSE = 0.02  # seconds between two batches
 AGAIN = 0.05  # seconds until a batch is sent again

@@ -130,6 +130,19 @@ def test_rules_that_are_switched_off_are_silent_and_another_versions_state_begin
 
 
 @pytest.mark.slow
+def test_many_small_steps_that_waited_are_understood_in_few_turns(tmp_path: Path) -> None:
+    """Else whoever was kept from working for a while, by a store that was locked, would never catch up."""
+    positions = keep(tmp_path, *[[shadows(number)] for number in range(300)])
+    with real(tmp_path) as line:
+        line.tell(Begin(str(tmp_path / "journal"), [str(rules(tmp_path / "rules"))], None, "Europe/Brussels", {}, []))
+        for position in positions:
+            line.tell(Durable(position))
+        results = line.results(positions[-1])
+    assert len(told(results)) == 300
+    assert len(results) < 30
+
+
+@pytest.mark.slow
 def test_what_was_removed_or_damaged_is_told_and_passed(tmp_path: Path) -> None:
     batches = [[shadows(number)] * 4 for number in range(12)]
     positions = keep(tmp_path, *batches, segment=8_000, trim=7_000)

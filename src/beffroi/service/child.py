@@ -235,9 +235,14 @@ class Understanding:
                 continue
             if isinstance(frame, Result):
                 self._heard = max(self._heard, frame.understood.position)
-            if isinstance(frame, State) or frame.understood.found or frame.understood.withdrawn:
-                self._urgent.set()
             await self._results.put(frame, length)
+            if (
+                isinstance(frame, State)
+                or frame.understood.found
+                or frame.understood.withdrawn
+                or self._results.full  # or it would wait for the second to pass
+            ):
+                self._urgent.set()
 
     async def _storing(self) -> None:
         """Store what waits, all of it at once; while nothing is found, the checkpoint moves once a second."""

@@ -191,7 +191,10 @@ class Service:
             try:
                 await work()
             except Exception as error:
-                log.exception("%s: failed, and is begun again in %s s", name, AGAIN)
+                known = isinstance(
+                    error, StoreError | OSError
+                )  # it says all there is to say; anything else is a defect
+                log.exception("%s: %s; begun again in %s s", name, error, AGAIN, exc_info=None if known else error)
                 reason = f"{type(error).__name__}: {error}"[:300]
                 told = message(
                     "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
@@ -350,9 +353,9 @@ class Service:
         if self.waiting.held():
             await self._sources_changed()
 
-    def _tell_troubles(self, now: datetime) -> None:
-        """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
-        troubles = {each.name: each.trouble for each in self.receiving if each.trouble is not None}
+    def troubles(self) -> dict[str, dict[str, tuple[str, Message]]]:
+        """What the service knows to be wrong with itself just now: kind of finding → subject → severity and sentence."""
+        deaf = {each.name: ("medium", each.trouble) for each in self.receiving if each.trouble is not None}
         own: dict[str, Message] = {}
         if self.keeper.full or self.journal.trouble is not None:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
@@ -366,16 +369,21 @@ class Service:
             if time.monotonic() - when < FELL:
                 own[name] = fell
             else:
-                del self._fell[name]
+                self._fell.pop(name, None)
         if self.archive_trouble is not None:
             own["archive"] = self.archive_trouble
         if self.understanding.faults:
             own["journal"] = message(
                 "a part of the journal could not be read: {what}", what=self.understanding.faults[0].told
             )
+        return {"receiver.deaf": deaf, "house.trouble": {name: ("high", said) for name, said in own.items()}}
+
+    def _tell_troubles(self, now: datetime) -> None:
+        """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
+        troubles = self.troubles()
         with self.store.write() as change:
-            for kind, said, severity in (("receiver.deaf", troubles, "medium"), ("house.trouble", own, "high")):
-                for subject, sentence in said.items():
+            for kind, said in troubles.items():
+                for subject, (severity, sentence) in said.items():
                     findings.raise_(change, kind, subject, severity, sentence, now=now)
                 findings.close_others(change, kind, said, now=now)
 

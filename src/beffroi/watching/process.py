@@ -26,7 +26,7 @@ from beffroi.core.model import Fault, message
 from beffroi.logs.arrival import Arrival
 from beffroi.logs.journal import JournalReader, Trimmed
 from beffroi.rules.repository import RuleSet, load
-from beffroi.watching.frames import DOWN, LENGTH, Begin, Down, Durable, Ready, Result, State, Up, framed
+from beffroi.watching.frames import DOWN, LENGTH, Begin, Down, Ready, Result, State, Up, framed
 from beffroi.watching.mark import Mark
 from beffroi.watching.understanding import Understander, Understood
 
@@ -62,11 +62,12 @@ class Process:
 
     def run(self) -> None:
         """Until the service closes its end."""
-        for frame in self._frames():
-            if isinstance(frame, Begin):
-                self._begin(frame)
-            elif isinstance(frame, Durable):
-                self._durable = max(self._durable, frame.position)
+        for frames in self._frames():
+            for frame in frames:
+                if isinstance(frame, Begin):
+                    self._begin(frame)
+                else:
+                    self._durable = max(self._durable, frame.position)
             self._turn()
             self._rest()
 
@@ -170,26 +171,29 @@ class Process:
     def _tell(self, frame: Up) -> None:
         self._channel.sendall(framed(frame))
 
-    def _frames(self) -> Iterator[Down | None]:
-        """What the service says; None when it is time to look around."""
+    def _frames(self) -> Iterator[list[Down]]:
+        """What the service has said, all of it: after a wait that is many small steps, and one turn does for them. Nothing when it is
+        time to look around."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         while True:
             busy = self._understander is not None and self._position < self._durable
             if not poll.poll(0 if busy else 5_000):
-                yield None
+                yield []
                 continue
             block = self._channel.recv(1 << 20)
             if not block:
                 return
             self._heard += block
+            frames: list[Down] = []
             while len(self._heard) >= LENGTH.size:
                 [length] = LENGTH.unpack_from(self._heard)
                 if len(self._heard) < LENGTH.size + length:
                     break
                 body = self._heard[LENGTH.size : LENGTH.size + length]
                 self._heard = self._heard[LENGTH.size + length :]
-                yield DOWN.decode(body)
+                frames.append(DOWN.decode(body))
+            yield frames
 
 
 def main(arguments: list[str]) -> int:
