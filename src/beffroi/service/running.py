@@ -191,11 +191,11 @@ class Service:
             try:
                 await work()
             except Exception as error:
-                known = isinstance(
-                    error, StoreError | OSError
-                )  # it says all there is to say; anything else is a defect
-                log.exception("%s: %s; begun again in %s s", name, error, AGAIN, exc_info=None if known else error)
                 reason = f"{type(error).__name__}: {error}"[:300]
+                if isinstance(error, StoreError | OSError):  # it says all there is to say
+                    log.error("%s: %s; begun again in %s s", name, reason, AGAIN)  # noqa: TRY400
+                else:
+                    log.exception("%s: failed, and is begun again in %s s", name, AGAIN)
                 told = message(
                     "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
                 )
