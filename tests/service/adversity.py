@@ -124,3 +124,32 @@ class Faults:
         pipes = f"{self._prefix}-{house.process.pid}"
         Path(f"{pipes}.in").write_text(f"{command}\n", "ascii")
         assert Path(f"{pipes}.out").read_text("ascii").strip() == "0"
+
+
+class FalseClock:
+    """A clock for a house and its processes that lies as somebody likes (libfaketime); what merely counts goes on as ever. `code` is for
+    `python`: libfaketime may ask the system to sleep until a time that is none, which Python then complains about."""
+
+    code = """
+import threading, time
+time.sleep = threading.Event().wait
+"""
+
+    def __init__(self, folder: Path) -> None:
+        root = debian.unpacked("libfaketime")
+        library = next(root.glob("usr/lib/*/faketime/libfaketimeMT.so.1"))
+        self._file = folder / "clock"
+        self.off(0)
+        self.env = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def off(self, seconds: int) -> None:
+        """From now on it is so many seconds ahead."""
+        draft = self._file.with_suffix(".new")
+        draft.write_text(f"{seconds:+d}\n", "ascii")
+        draft.replace(self._file)

@@ -18,10 +18,11 @@ from beffroi.service.child import Understanding
 from beffroi.store import Store, tables
 from beffroi.watching import recorder
 from beffroi.watching.frames import Begin
+from beffroi.watching.suspicion import Culprit
+from tests.service import adversity
 from tests.watching.watch import RULES, SHADOWS, arrival, rules, shadows
 
 if TYPE_CHECKING:
-    from beffroi.watching.suspicion import Culprit
     from beffroi.watching.understanding import Understood
 
 pytestmark = pytest.mark.slow
@@ -138,6 +139,22 @@ def test_when_it_dies_another_one_goes_on(watch: Watch) -> None:
         await until(lambda: understanding.position == position)
         assert understanding.deaths == 1
         assert watch.matches() == [SHADOWS, SHADOWS]  # the first one was told once
+
+    watch.run(work)
+
+
+def test_a_message_that_ends_it_each_time_is_set_aside(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(adversity.python(tmp_path, adversity.POISON)))
+
+    async def work(understanding: Understanding, keep: Callable[..., Awaitable[int]]) -> None:
+        position = await keep(shadows(1), b"segfault-now", shadows(2))
+        await until(lambda: understanding.position == position)
+        assert watch.matches() == [SHADOWS, SHADOWS]
+        assert watch.aside == [Culprit(position, 1)]
+        assert (understanding.aside, understanding.deaths) == (1, 4)
+        assert understanding.trouble is None
 
     watch.run(work)
 

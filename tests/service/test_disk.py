@@ -95,6 +95,7 @@ def test_a_disk_that_fills_up_makes_senders_wait_and_loses_nothing(tmp_path: Pat
         ballast.unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "calls"),
     [

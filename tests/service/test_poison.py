@@ -25,7 +25,8 @@ def house(folder: Path, code: str) -> House:
     return House(folder / "house", plain=("bulk",), python=adversity.python(folder, f"{patience}\n{code}"))
 
 
-@pytest.mark.parametrize("poison", ["segfault-now", pytest.param("loop-for-ever", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("poison", ["segfault-now", "loop-for-ever"])
 def test_messages_that_end_their_reader_are_set_aside_and_all_others_understood(tmp_path: Path, poison: str) -> None:
     with house(tmp_path, adversity.POISON) as made:
         bulk(made, shadows(0))

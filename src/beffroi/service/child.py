@@ -49,11 +49,13 @@ class Understanding:
         *,
         tell: Callable[[list[Understood]], None],
         tell_aside: Callable[[Culprit], None],
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._store = store
         self._begin = begin
         self._tell = tell
         self._tell_aside = tell_aside
+        self._clock = clock
         self._suspicion = Suspicion()
         self._durable = 0
         self._stir = asyncio.Event()
@@ -282,7 +284,7 @@ class Understanding:
                 return
 
     def _store_all(self, waiting: list[Result | State], results: list[Understood]) -> None:
-        now = time.time_ns() // 1000
+        now = self._clock()
         if results:
             recorder.record(self._store, results, now)
         for each in waiting:

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select, update
 
+from beffroi.core.clock import Leap
 from beffroi.core.model import Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
@@ -25,6 +26,9 @@ STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
 ASIDE: Final = "message.aside"
+LEAPT: Final = "house.clock"
+OVER: Final = (OFF, ASIDE, LEAPT)
+"""What has happened and does not go on."""
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
@@ -32,8 +36,12 @@ SHOWN: Final = timedelta(days=7)
 """How long a finding of something that is over stays open."""
 
 
-def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> None:
-    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour."""
+def look_at_sources(
+    store: Store, now: datetime, seen: Mapping[str, Seen], *, since: datetime | None = None, sure: bool = True
+) -> None:
+    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour. `since` is when it
+    began to be listened to with a steady clock: nobody is missed for longer than that. While the house's own clock is not `sure`,
+    nobody else's is called wrong."""
     hour = int(now.timestamp() // 3_600)
     with store.read() as connection:
         sources = connection.execute(
@@ -55,7 +63,8 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
         last = _moment(source.last_arrival) or _moment(source.created) or now
         until = _moment(source.silenced_until)
         announced = until is not None and until > now
-        if rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
+        heard = _listened(last, now, since, missed=source.state == SourceState.SILENT)
+        if rhythm.is_silent(of_source, heard.timestamp(), now.timestamp()) and not announced:
             silent.add(source.id)
             said[QUIET][source.id] = (
                 "medium",
@@ -64,7 +73,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
                 else message("{name} has never sent anything", name=source.name),
             )
         shown = seen.get(source.id)
-        if shown is not None and shown.offset is not None:
+        if sure and shown is not None and shown.offset is not None:
             off = rhythm.clock(shown.offset / 1_000_000, shown.events)
             if off is not None:
                 said[CLOCK][source.id] = ("low", _clock(source.name, off.seconds))
@@ -94,6 +103,15 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen]) -> No
         _mark(change_, {source.id: source.state for source in sources}, silent)
 
 
+def _listened(last: datetime, now: datetime, since: datetime | None, *, missed: bool) -> datetime:
+    """From when on a source is missed that sent last at `last`: who is missed already stays so until it sends."""
+    if since is None:
+        return last
+    if last > now:  # by a clock that has been put right meanwhile
+        return since
+    return last if missed else max(last, since)
+
+
 def _undecided(seen: Seen | None) -> bool:
     return seen is None or seen.offset is None or seen.events < rhythm.ENOUGH
 
@@ -117,8 +135,7 @@ def _mark(change: Connection, states: Mapping[str, str], silent: Collection[str]
 def was_off(store: Store, now: datetime) -> Message | None:
     """Say that the house was off, from the last checkpoint to now; None where it was not worth saying. At each start."""
     with store.write() as change:
-        last = change.scalar(select(tables.checkpoints.c.updated).where(tables.checkpoints.c.name == ALIVE))
-        since = _moment(last)
+        since = last_alive(change)
         alive(change, now)
         if since is None or now - since < GAP:
             return None
@@ -132,6 +149,23 @@ def was_off(store: Store, now: datetime) -> Message | None:
 ALIVE: Final = "alive"
 
 
+def last_alive(connection: Connection) -> datetime | None:
+    """When the service was last known to run."""
+    return _moment(connection.scalar(select(tables.checkpoints.c.updated).where(tables.checkpoints.c.name == ALIVE)))
+
+
+def tell_leap(store: Store, leap: Leap, now: datetime) -> None:
+    """Say that this machine's own clock was set."""
+    before, after = stamp(leap.before, "seconds"), stamp(leap.after, "seconds")
+    said = message(
+        "the clock of this machine was set from {before} to {after}: for a day nothing is let go of because of its age",
+        before=before, after=after,
+    )  # fmt: skip
+    log.warning("%s", said)
+    with store.write() as change:
+        findings.raise_(change, LEAPT, before, "medium", said, now=now)
+
+
 def alive(change: Connection, now: datetime) -> None:
     """Note that the service runs; what is told after a stop begins here."""
     change.execute(tables.checkpoints.delete().where(tables.checkpoints.c.name == ALIVE))
@@ -142,9 +176,9 @@ def keep_alive(store: Store, now: datetime) -> None:
     """Each minute: note that the service runs, and close what is long over."""
     with store.write() as change:
         alive(change, now)
-        for finding in (*findings.opened(change, OFF), *findings.opened(change, ASIDE)):
+        for finding in [each for kind in OVER for each in findings.opened(change, kind)]:
             seen = _moment(finding.last_seen)
-            if seen is not None and now - seen > SHOWN:
+            if seen is not None and abs(now - seen) > SHOWN:
                 findings.close(change, finding.kind, finding.subject, now=now)
 
 

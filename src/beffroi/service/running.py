@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, select
 
+from beffroi.core.clock import Clock
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
@@ -59,6 +60,8 @@ MARK: Final = 0.25
 """Seconds between two moments by which the lag is measured."""
 ARCHIVE: Final = 300.0
 """Seconds between two turns of the archive; what lies between is found in the journal."""
+FOR_NOW: Final = 100 * 365
+"""Days for which events are kept while nobody knows whether the clock is right."""
 COMPACT: Final = 3_600.0
 """Seconds between two turns in which small files are merged."""
 RATE: Final = 60
@@ -85,7 +88,9 @@ class Service:
     def __init__(self, config: Config, store: Store, held: ExitStack) -> None:
         self.config = config
         self.store = store
-        self.started = time.time()
+        with store.read() as connection:
+            self.clock = Clock(chores.last_alive(connection))
+        self.started = self.clock.now().timestamp()
         self.house = House.open(store)
         with store.read() as connection:
             after, _, _ = recorder.begin_at(connection)
@@ -94,7 +99,7 @@ class Service:
             Journal.open(config.data_dir / "journal", at_least=after, tell=lambda fault: log.warning("%s", fault.what))
         )
         self.waiting = WaitingRoom.open(config.data_dir)
-        self._own = self.house.authorities.device(OWN, datetime.now(UTC))
+        self._own = self.house.authorities.device(OWN, self.clock.now())
         self.keeper = Keeper(
             self.journal,
             registry,
@@ -102,9 +107,14 @@ class Service:
             self._networks(),
             self._meet,
             own_certificate=_der(self._own.chain),
+            clock=self.clock.micros,
         )
         self.understanding = Understanding(
-            store, self._begin, tell=self._understood, tell_aside=partial(chores.tell_aside, store)
+            store,
+            self._begin,
+            tell=self._understood,
+            tell_aside=partial(chores.tell_aside, store),
+            clock=self.clock.micros,
         )
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
         self.reading = readers(config, self.keeper)
@@ -152,7 +162,7 @@ class Service:
 
     async def run(self, serve: Iterable[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:
         """Until `stop` is set. `serve` are further servers (the socket for commands)."""
-        off = await asyncio.to_thread(chores.was_off, self.store, datetime.now(UTC))
+        off = await asyncio.to_thread(chores.was_off, self.store, self.clock.now())
         if off is not None:
             log.warning("%s", off)
         async with asyncio.TaskGroup() as group:
@@ -285,7 +295,7 @@ class Service:
 
     def _meet(self, stranger: Unknown) -> str:
         with self.store.write() as change:
-            return records.meet(change, stranger, now=datetime.now(UTC))
+            return records.meet(change, stranger, now=self.clock.now())
 
     def _begin(self) -> Begin:
         folders = _rule_folders(self.config)
@@ -333,18 +343,23 @@ class Service:
 
     async def _each_minute(self) -> None:
         while True:
-            now = datetime.now(UTC)
             try:
-                await self._look_around(now)
+                await self._look_around()
             except (StoreError, OSError) as error:
                 log.error("the data folder cannot be used: %s", error)  # noqa: TRY400 - it says all there is to say
             await asyncio.sleep(MINUTE)
 
-    async def _look_around(self, now: datetime) -> None:
+    async def _look_around(self) -> None:
         self.keeper.networks = self._networks()
+        leap, now = self.clock.look(), self.clock.now()
+        if leap is not None:
+            self._seen.clear()  # by the clock that was, everybody's would be wrong
+            await asyncio.to_thread(chores.tell_leap, self.store, leap, now)
         shown = self._shown()
         await asyncio.to_thread(chores.keep_alive, self.store, now)
-        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown)
+        await asyncio.to_thread(
+            chores.look_at_sources, self.store, now, shown, since=self.clock.since, sure=self.clock.sure
+        )
         await asyncio.to_thread(self._tell_troubles, now)
         await self._look_at_neighbours(now, shown)
         await asyncio.to_thread(self._let_go, now)
@@ -406,8 +421,9 @@ class Service:
         with self.store.read() as connection:
             days = settings.get(connection, "archive.days")
             keep_from = self._keep_journal_from(connection)
-        recorder.forget(self.store, now - timedelta(days=days))
-        upkeep.tend(self.store, self.waiting, now)
+        if self.clock.sure:
+            recorder.forget(self.store, now - timedelta(days=days))
+            upkeep.tend(self.store, self.waiting, now)
         with self.store.write() as change:
             feed.prune(change)
         self.journal.trim(keep_from)
@@ -439,8 +455,9 @@ class Service:
             archive=str(self.config.data_dir / "archive"),
             until=until,
             zone=self.config.time_zone,
-            days=days,
+            days=days if self.clock.sure else FOR_NOW,
             share=share / 100,
+            now=self.clock.now(),
             compact=compact,
             aside=sorted(aside.load(self.journal.folder)),
         )
@@ -470,6 +487,9 @@ class Service:
         await self.ready.wait()
         await asyncio.sleep(FIRST_TEST)
         while True:
+            if self.clock.unset:  # no certificate is valid yet
+                await asyncio.sleep(MINUTE)
+                continue
             await self.selftest()
             await asyncio.sleep(DAY)
 
@@ -499,7 +519,7 @@ class Service:
             if self._tokens.pop(token, None) is not None:
                 failed.setdefault(name, "")
         await asyncio.to_thread(
-            chores.tell_selftest, self.store, [each.name for each in listening], failed, datetime.now(UTC)
+            chores.tell_selftest, self.store, [each.name for each in listening], failed, self.clock.now()
         )
         return failed
 

@@ -7,7 +7,7 @@ as far as the archive reaches.
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,8 @@ TURN = 4 << 20  # bytes of the journal that are read at a time
 
 
 class Job(msgspec.Struct, forbid_unknown_fields=True):
-    """What to archive: up to which position, and what to keep. `compact` also merges small files; what is `aside` is not read."""
+    """What to archive: up to which position, and what to keep as of `now`. `compact` also merges small files; what is `aside` is not
+    read."""
 
     journal: str
     archive: str
@@ -35,6 +36,7 @@ class Job(msgspec.Struct, forbid_unknown_fields=True):
     zone: str
     days: int
     share: float
+    now: datetime
     compact: bool = False
     aside: list[Culprit] = []
 
@@ -117,7 +119,7 @@ def _windows(fields: dict[str, object]) -> LogSource | None:
     return LogSource("windows", None, channel.lower()) if isinstance(channel, str) and channel else None
 
 
-def archive(job: Job, now: datetime) -> Done:
+def archive(job: Job) -> Done:
     """Do it. Raises OSError and StoreError; then what was wholly written before stays."""
     faults: list[Fault] = []
     archiver = Archiver(Path(job.archive), days=job.days, share=job.share)
@@ -126,9 +128,9 @@ def archive(job: Job, now: datetime) -> Done:
             rows(Path(job.journal), ZoneInfo(job.zone), archiver.position, job.until, faults.append, job.aside)
         )
         archiver.flush()
-        gone = archiver.retain(now)
+        gone = archiver.retain(job.now)
         if job.compact:
-            archiver.compact(now)
+            archiver.compact(job.now)
         faults += archiver.faults
         return Done(archiver.position, archiver.size, gone, [fault.to_plain() for fault in faults[:100]])
     finally:
@@ -138,7 +140,7 @@ def archive(job: Job, now: datetime) -> Done:
 def main(arguments: list[str]) -> int:
     """Archive as the job says, and tell on stdout what came of it."""
     os.nice(10)  # nobody waits for it
-    done = archive(msgspec.json.decode(arguments[0], type=Job), datetime.now(UTC))
+    done = archive(msgspec.json.decode(arguments[0], type=Job))
     sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
     return 0
 

@@ -155,6 +155,10 @@ class Understander:
     def settle(self, position: int, now: int) -> Understood:
         """What correlations put off; to be called each minute or so. `now` is in microseconds since 1970."""
         result = Understood(position=position)
+        newest = self._correlator.newest_us
+        if newest is not None and newest > now + 2 * self._correlator.lateness_us:
+            # The house's clock was ahead and was put right: to what it saw then, all that comes now would be late.
+            self._correlator = Correlator(tuple(self._correlations.values()))
         self._fire(self._correlator.settle(), now, result)
         return result
 
