@@ -13,6 +13,7 @@ from tests.service.test_whole import bulk, now, windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 SHADOWS = "vssadmin delete shadows /all"
+HURRY = adversity.constants(child__PATIENCE=(0.05,), child__HANG=2.0, child__LOOK=0.2, running__ARCHIVE=0.5)
 
 
 def shadows(number: int) -> dict[str, object]:
@@ -21,8 +22,7 @@ def shadows(number: int) -> dict[str, object]:
 
 def house(folder: Path, code: str) -> House:
     folder.mkdir(exist_ok=True)
-    patience = adversity.constants(child__PATIENCE=(0.05,), child__HANG=2.0, child__LOOK=0.2, running__ARCHIVE=0.5)
-    return House(folder / "house", plain=("bulk",), python=adversity.python(folder, f"{patience}\n{code}"))
+    return House(folder / "house", plain=("bulk",), python=adversity.python(folder, f"{HURRY}\n{code}"))
 
 
 @pytest.mark.long
@@ -59,3 +59,20 @@ def test_a_process_that_stands_still_is_ended_and_another_goes_on(tmp_path: Path
         bulk(made, shadows(1))
         made.settled()
         assert made.children(adversity.PROCESS) != [process]
+
+
+@pytest.mark.long
+def test_killed_twenty_times_under_load_it_tells_everything_once(tmp_path: Path) -> None:
+    with House(tmp_path / "house", plain=("bulk",), python=adversity.python(tmp_path, HURRY)) as made:
+        sent = killed = 0
+        while killed < 20:
+            bulk(made, *(shadows(sent + number) for number in range(50)))
+            sent += 50
+            for process in made.children(adversity.PROCESS):
+                if sent % 200 == 0:
+                    os.kill(process, signal.SIGKILL)
+                    killed += 1
+        made.settled(120)
+        assert made.rows("SELECT count(*), count(DISTINCT identity) FROM matches") == [(sent, sent)]
+        assert not made.rows("SELECT 1 FROM findings WHERE kind = 'message.aside'")
+        assert "beffroi_understanding_restarts_total 20.0" in made.metrics()
