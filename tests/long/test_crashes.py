@@ -156,7 +156,7 @@ def test_nothing_acknowledged_is_lost_however_often_it_is_killed(kills: int, hou
             stack.enter_context(each)
         for number in range(kills):
             # Now and then it lives long enough to archive what came, merge it and let go of the journal.
-            time.sleep(4 if number % 10 == 4 else chance.uniform(0.1, 0.7))
+            time.sleep(4 if number % 20 == 4 else chance.uniform(0.1, 0.7))
             house.kill()
             house.launch()
             if chance.random() < DURING_START:
