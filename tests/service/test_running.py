@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from beffroi.core.config import load
 from beffroi.service import running
+from beffroi.service.limits import more_files
 from beffroi.service.running import Service
 from beffroi.store import Store, feed, findings, tables
 from beffroi.watching.understanding import Seen, Understood
@@ -94,7 +95,7 @@ def test_more_files_may_be_open() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
-        assert running.more_files(512) == min(512, before[1])
-        assert running.more_files(300) == min(512, before[1])  # never fewer
+        assert more_files(512) == min(512, before[1])
+        assert more_files(300) == min(512, before[1])  # never fewer
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -7,12 +7,10 @@ and what is on disk is understood at the next start.
 
 import asyncio
 import logging
-import resource
 import secrets
 import signal
 import ssl
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -38,6 +36,7 @@ from beffroi.rules.switches import switched_off
 from beffroi.rules.update import live
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
+from beffroi.service.limits import more_files
 from beffroi.service.receivers import Receiving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.store.house import House
@@ -76,8 +75,6 @@ FELL: Final = 3_600.0
 """Seconds for which it is told that a part failed."""
 HOSTS: Final = 256
 """Machines' names that are remembered of a source in a minute."""
-FILES: Final = 16_384
-"""Open files that the service asks for; each connection is one, and login shells give 1,024."""
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
 
@@ -496,7 +493,7 @@ class Service:
     async def selftest(self) -> dict[str, str]:
         """A sign of life through every receiver that listens; those that failed, with the reason ("" where it never came out)."""
         context = self.house.authorities.client_context()
-        await asyncio.to_thread(_load_chain, context, self._own.key + self._own.chain, self.config.data_dir)
+        await asyncio.to_thread(selftest.load_chain, context, self._own.key + self._own.chain, self.config.data_dir)
         listening = [each for each in self.receiving if each.bound is not None]
         failed: dict[str, str] = {}
         tokens: dict[str, str] = {}
@@ -588,15 +585,6 @@ def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
             total.offset = seen.offset
 
 
-def more_files(wanted: int = FILES) -> int:
-    """Raise the soft limit on open files as far as the hard one lets us; what it is now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
 async def _run(work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
@@ -605,11 +593,3 @@ def _der(chain: bytes) -> bytes:
     """The first certificate of a PEM chain."""
     end = b"-----END CERTIFICATE-----"
     return ssl.PEM_cert_to_DER_cert((chain.partition(end)[0] + end).decode())
-
-
-def _load_chain(context: ssl.SSLContext, pem: bytes, folder: Path) -> None:
-    """Give a context a key and its chain; OpenSSL reads them from a file only, which nobody else can open and which goes at once."""
-    with tempfile.NamedTemporaryFile(dir=folder) as file:
-        file.write(pem)
-        file.flush()
-        context.load_cert_chain(file.name)
