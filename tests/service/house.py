@@ -1,6 +1,7 @@
 """A real service in a process of its own, with a data folder of its own, for tests that need a whole house."""
 
 import http.client
+import io
 import json
 import os
 import signal
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from beffroi.cli.main import main
 from beffroi.web import local
 
 RECEIVERS = ("syslog_udp", "syslog_tcp", "syslog_tls", "relp", "bulk", "hec", "otlp", "lumberjack")
@@ -39,13 +41,15 @@ class House:
 
     def __init__(
         self, folder: Path, *, plain: tuple[str, ...] = (), settings: str = "", cache: Path | None = None,
-        env: Mapping[str, str] | None = None, listen: str = "",
+        env: Mapping[str, str] | None = None, listen: str = "", python: Path | None = None,
     ) -> None:  # fmt: skip
+        """`python` runs the service in the place of ours (`adversity.python`)."""
         self.folder = folder
         self.data = folder / "data"
         self.ports = dict.fromkeys(RECEIVERS, 0)
         """Where each receiver listens: any free port at the first start, the same ones afterwards."""
         self.process: subprocess.Popen[bytes] | None = None
+        self._python = python or sys.executable
         self._env = {**os.environ, **(env or {})}
         folder.mkdir(exist_ok=True)
         self.config = folder / "beffroi.toml"
@@ -76,7 +80,7 @@ class House:
         """Start it, and go on at once."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", "-m", "beffroi", "up", "--config", self.config],
+                [self._python, "-I", "-X", "utf8", "-m", "beffroi", "up", "--config", self.config],
                 stdin=subprocess.DEVNULL, stderr=log, env=self._env, start_new_session=True,
             )  # fmt: skip
 
@@ -116,6 +120,17 @@ class House:
             raise
         finally:
             self.process = None
+
+    def children(self, module: str) -> list[int]:
+        """Its processes that run a module."""
+        assert self.process is not None
+        found = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            for pid in (task / "children").read_text("ascii").split():
+                with suppress(OSError):  # it has ended meanwhile
+                    if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                        found.append(int(pid))
+        return found
 
     def log(self) -> str:
         """What it said."""
@@ -168,3 +183,22 @@ class House:
                 return
             time.sleep(0.05)
         raise TimeoutError(self.log())
+
+
+def archived(house: House, patience: float = PATIENCE) -> None:
+    """Wait until everything that is on disk is in the archive."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        figures = dict(line.rsplit(" ", 1) for line in house.metrics().splitlines() if line.startswith("beffroi_"))
+        if float(figures["beffroi_archive_position"]) >= float(figures["beffroi_journal_durable_position"]):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(house.log())
+
+
+def searched(house: House, *options: str) -> list[dict[str, Any]]:
+    """What `beffroi search --json` finds."""
+    with redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as out:
+        assert main(["search", "--json", "--config", str(house.config), *options]) == 0
+    out.seek(0)
+    return [json.loads(line) for line in out]

@@ -8,8 +8,9 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Self
 
 import elasticsearch
 import elasticsearch.helpers
@@ -21,6 +22,8 @@ from tests.service.windows import failed_login
 
 NUMBERED = re.compile(rb"(bulk|hec|otlp|beats|relp|tcp|udp)-(\d+)-end")
 """The mark that each event bears, in whatever form it was sent."""
+PLAIN = ("bulk", "hec", "otlp", "lumberjack")
+"""The receivers that these senders reach without TLS."""
 BATCH = 5
 PAUSE = 0.02  # seconds between two batches
 AGAIN = 0.05  # seconds until a batch is sent again
@@ -38,6 +41,8 @@ class Sender(threading.Thread):
         """All events with lower numbers were acknowledged."""
         self.resent = 0
         """Batches that were sent again."""
+        self.tries: Counter[int] = Counter()
+        """How often each event was sent, so at most it may have come."""
         self.trouble: BaseException | None = None
         """What no sender expects."""
         self._connect = connect
@@ -48,7 +53,9 @@ class Sender(threading.Thread):
             try:
                 with self._connect() as attempt:
                     while not self._over.is_set():
-                        attempt(range(self.acknowledged, self.acknowledged + BATCH))
+                        numbers = range(self.acknowledged, self.acknowledged + BATCH)
+                        self.tries.update(numbers)
+                        attempt(numbers)
                         self.acknowledged += BATCH
                         time.sleep(PAUSE)
             except (OSError, httpx.HTTPError, pylogbeat.ConnectionException, struct.error, elasticsearch.ApiError,
@@ -185,10 +192,10 @@ def numbers_in(text: bytes) -> list[tuple[str, int]]:
     return [(protocol.decode(), int(number)) for protocol, number in NUMBERED.findall(text)]
 
 
-def told(senders: Sequence[Sender], kept: "dict[str, Any]") -> str:
+def told(senders: Sequence[Sender], kept: Mapping[str, Counter[int]]) -> str:
     """A line for each sender: what it sent and what is missing of it."""
     lines = []
     for each in senders:
-        missing = each.acknowledged - len(kept.get(each.name, set()) & set(range(each.acknowledged)))
+        missing = len(set(range(each.acknowledged)) - kept[each.name].keys())
         lines.append(f"{each.name}: {each.acknowledged} sent, {each.resent} interruptions, {missing} lost")
     return "\n".join(lines)

@@ -18,6 +18,8 @@ from beffroi.service.child import Understanding
 from beffroi.store import Store, tables
 from beffroi.watching import recorder
 from beffroi.watching.frames import Begin
+from beffroi.watching.suspicion import Culprit
+from tests.service import adversity
 from tests.watching.watch import RULES, SHADOWS, arrival, rules, shadows
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Watch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.told: list[Understood] = []
+        self.aside: list[Culprit] = []
         self.broken: Exception | None = None
         rules(folder / "rules")
 
@@ -44,7 +47,7 @@ class Watch:
         async def main() -> None:
             with Store.open(self.folder / "data") as store, Journal.open(self.folder / "data/journal") as journal:
                 self.store = store
-                understanding = Understanding(store, self.begin, tell=self.told.extend)
+                understanding = Understanding(store, self.begin, tell=self.told.extend, tell_aside=self.aside.append)
 
                 async def keep(*messages: bytes) -> int:
                     position = await journal.append(arrival(*messages))
@@ -136,6 +139,22 @@ def test_when_it_dies_another_one_goes_on(watch: Watch) -> None:
         await until(lambda: understanding.position == position)
         assert understanding.deaths == 1
         assert watch.matches() == [SHADOWS, SHADOWS]  # the first one was told once
+
+    watch.run(work)
+
+
+def test_a_message_that_ends_it_each_time_is_set_aside(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(adversity.python(tmp_path, adversity.POISON)))
+
+    async def work(understanding: Understanding, keep: Callable[..., Awaitable[int]]) -> None:
+        position = await keep(shadows(1), b"segfault-now", shadows(2))
+        await until(lambda: understanding.position == position)
+        assert watch.matches() == [SHADOWS, SHADOWS]
+        assert watch.aside == [Culprit(position, 1)]
+        assert (understanding.aside, understanding.deaths) == (1, 4)
+        assert understanding.trouble is None
 
     watch.run(work)
 

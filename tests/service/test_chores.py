@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from beffroi.core.clock import Leap
 from beffroi.core.model import WHOLE, Fault, message
 from beffroi.service import chores
 from beffroi.store import Store, findings, tables
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Neighbour, Seen
 
 LONG = timedelta(days=1)
@@ -97,6 +99,46 @@ def test_a_silence_that_was_announced_is_no_finding(store: Store) -> None:
     source(store, "pc", NOW - timedelta(days=5), hours=range(500), silenced_until=until)
     chores.look_at_sources(store, NOW, {}, LONG)
     assert said(store, chores.QUIET) == []
+
+
+def test_nobody_is_missed_for_longer_than_was_listened_with_a_steady_clock(store: Store) -> None:
+    day = timedelta(days=1)
+    source(store, "fw", NOW - timedelta(minutes=1), hours=range(500))
+    chores.look_at_sources(store, NOW + day, {}, timedelta())
+    assert said(store, chores.QUIET) == []
+    chores.look_at_sources(store, NOW + day + timedelta(hours=6), {}, timedelta(hours=6))
+    assert len(said(store, chores.QUIET)) == 1
+    chores.look_at_sources(store, NOW + 2 * day, {}, timedelta())  # who is missed already stays so
+    assert len(said(store, chores.QUIET)) == 1
+    chores.look_at_sources(store, NOW - day, {}, timedelta())  # set right: it sent in a future that never came
+    assert said(store, chores.QUIET) == []
+    chores.look_at_sources(store, NOW - day + timedelta(hours=6), {}, timedelta(hours=6))
+    assert len(said(store, chores.QUIET)) == 1
+
+
+def test_nobody_elses_clock_is_wrong_while_ours_may_be(store: Store) -> None:
+    source(store, "cam", NOW, hours=range(500))
+    chores.look_at_sources(store, NOW, {"cam": Seen(events=50, offset=3_600_000_000)}, LONG, sure=False)
+    assert said(store, chores.CLOCK) == []
+
+
+def test_that_our_clock_leapt_is_told_for_a_week(store: Store) -> None:
+    chores.tell_leap(store, Leap(NOW, NOW + timedelta(days=1)), NOW)
+    [told] = said(store, chores.LEAPT)
+    assert "2026-11-26T12:00:00Z" in told
+    chores.keep_alive(store, NOW + timedelta(days=6))
+    assert said(store, chores.LEAPT) == [told]
+    chores.keep_alive(store, NOW + timedelta(days=8))
+    assert said(store, chores.LEAPT) == []
+
+
+def test_a_message_that_was_set_aside_is_told_with_its_place_for_a_week(store: Store) -> None:
+    chores.tell_aside(store, Culprit(4_711, 3), NOW)
+    chores.tell_aside(store, Culprit(4_711, 3), NOW)
+    [told] = said(store, chores.ASIDE)
+    assert "position 4711 of the journal, number 3" in told
+    chores.keep_alive(store, NOW + timedelta(days=8))
+    assert said(store, chores.ASIDE) == []
 
 
 def test_a_source_that_never_sent_anything_is_told(store: Store) -> None:

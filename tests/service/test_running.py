@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ import pytest
 from cryptography import x509
 from sqlalchemy import insert
 
+from beffroi.core.clock import Clock
 from beffroi.core.config import Listen, load
 from beffroi.service import running
+from beffroi.service.limits import more_files
 from beffroi.service.running import Service
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.watching.understanding import Seen, Understood
@@ -90,10 +93,12 @@ def test_the_listeners_show_the_server_s_new_certificate_without_a_restart(servi
             task = group.create_task(receiving.run())
             await receiving.tried.wait()
             before = await shown()
-            await service._look_around(datetime.now(UTC) + timedelta(days=300))
+            service.clock = Clock(wall=lambda: time.time() + 300 * 86_400)
+            await service._look_around()
             early = await shown()
             assert service._own == own
-            await service._look_around(datetime.now(UTC) + timedelta(days=340))
+            service.clock = Clock(wall=lambda: time.time() + 340 * 86_400)
+            await service._look_around()
             after = await shown()
             task.cancel()
         return before, early, after
@@ -158,7 +163,7 @@ def test_more_files_may_be_open() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
-        assert running.more_files(512) == min(512, before[1])
-        assert running.more_files(300) == min(512, before[1])  # never fewer
+        assert more_files(512) == min(512, before[1])
+        assert more_files(300) == min(512, before[1])  # never fewer
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,16 @@ def keep(data: Path, count: int, start: int = 0) -> int:
 
 
 def command(data: Path, until: int) -> list[str]:
-    job = Job(str(data / "journal"), str(data / "archive"), until, "Europe/Brussels", 3_650, 0.5, compact=True)
+    job = Job(
+        str(data / "journal"),
+        str(data / "archive"),
+        until,
+        "Europe/Brussels",
+        3_650,
+        0.5,
+        datetime.now(UTC),
+        compact=True,
+    )
     return [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.archiving", msgspec.json.encode(job).decode()]
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import pytest
 from beffroi.logs.journal import Journal
 from beffroi.watching import process
 from beffroi.watching.frames import LENGTH, UP, Begin, Durable, Ready, Result, State, Up, framed
+from beffroi.watching.mark import Mark
 from tests.watching.watch import MANY, MINUTE, NOON, RULES, SHADOWS, arrival, failed, rules, shadows
 
 T = TypeVar("T", Ready, Result, State)
@@ -83,11 +84,13 @@ def keep(folder: Path, *batches: list[bytes], segment: int = 32 << 20, trim: int
 @contextmanager
 def real(folder: Path) -> Iterator[Line]:
     ours, theirs = socket.socketpair()
+    mark = Mark.make()
     with ours:
-        with theirs:
+        with theirs, closing(mark):
+            handles = [theirs.fileno(), mark.handle]
             child = subprocess.Popen(
-                [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.process", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.process", *map(str, handles)],
+                pass_fds=handles,
             )
         try:
             yield Line(ours, folder)
@@ -127,6 +130,19 @@ def test_rules_that_are_switched_off_are_silent_and_another_versions_state_begin
 
 
 @pytest.mark.slow
+def test_many_small_steps_that_waited_are_understood_in_few_turns(tmp_path: Path) -> None:
+    """Else whoever was kept from working for a while, by a store that was locked, would never catch up."""
+    positions = keep(tmp_path, *[[shadows(number)] for number in range(300)])
+    with real(tmp_path) as line:
+        line.tell(Begin(str(tmp_path / "journal"), [str(rules(tmp_path / "rules"))], None, "Europe/Brussels", {}, []))
+        for position in positions:
+            line.tell(Durable(position))
+        results = line.results(positions[-1])
+    assert len(told(results)) == 300
+    assert len(results) < 30
+
+
+@pytest.mark.slow
 def test_what_was_removed_or_damaged_is_told_and_passed(tmp_path: Path) -> None:
     batches = [[shadows(number)] * 4 for number in range(12)]
     positions = keep(tmp_path, *batches, segment=8_000, trim=7_000)
@@ -148,9 +164,9 @@ def test_state_is_taken_while_something_always_comes_in(tmp_path: Path, monkeypa
     monkeypatch.setattr(process, "SNAPSHOT", 0.2)
     positions = keep(tmp_path, *[[failed(number)] for number in range(40)])
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ours, theirs, closing(Mark.make()) as mark:
         monkeypatch.setattr("gc.freeze", lambda: None)  # it would freeze the objects of all tests
-        served = threading.Thread(target=process.Process(theirs).run, daemon=True)
+        served = threading.Thread(target=process.Process(theirs, mark).run, daemon=True)
         served.start()
         line = Line(ours, tmp_path)
         line.begin()

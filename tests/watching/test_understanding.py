@@ -12,9 +12,25 @@ from beffroi.detect.matcher import Matcher
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats import understood
 from beffroi.logs.formats.connections import Connections
+from beffroi.rules.repository import load
 from beffroi.watching import understanding
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Found, Neighbour, Understander, Understood
-from tests.watching.watch import DOOR, MANY, MINUTE, NOON, REFUSED, SHADOWS, arrival, failed, iso, shadows, understander
+from tests.watching.watch import (
+    BRUSSELS,
+    DOOR,
+    MANY,
+    MINUTE,
+    NOON,
+    REFUSED,
+    SHADOWS,
+    arrival,
+    failed,
+    iso,
+    rules,
+    shadows,
+    understander,
+)
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -269,3 +285,25 @@ def test_results_survive_being_told_between_processes(watch: Understander) -> No
     assert isinstance(told, Result)
     assert told.understood.found == result.found
     assert all(isinstance(each, Found) for each in told.understood.found)
+
+
+def test_correlations_are_not_deaf_after_a_clock_that_was_ahead_is_put_right(tmp_path: Path) -> None:
+    ahead = 24 * 60 * MINUTE
+    made = understander(tmp_path)
+    made.understand([(1, arrival(failed(1, NOON + ahead), arrived=NOON + ahead))])
+    made.settle(1, NOON)
+    batch = [failed(number, NOON + number) for number in range(2, 5)]
+    found = made.understand([(2, arrival(*batch))]).found
+    assert [each.rule for each in found] == [MANY]
+
+
+def test_what_is_set_aside_is_never_read_and_alone_each_message_is_named_before_it_is(tmp_path: Path) -> None:
+    batch = [(1, arrival(shadows(1), shadows(2))), (2, arrival(shadows(3), b"{broken", shadows(4)))]
+    made = Understander(load([rules(tmp_path)]), BRUSSELS, [Culprit(1, 1)])
+    named: list[tuple[int, int]] = []
+    result = made.understand(batch, lambda position, number: named.append((position, number)))
+    assert named == [(1, 0), (2, 0), (2, 1), (2, 2)]
+    together = Understander(load([rules(tmp_path)]), BRUSSELS, [Culprit(1, 1)]).understand(batch)
+    assert result == together
+    assert [(each.position, each.place) for each in result.found] == [(1, 0), (2, 0), (2, 1)]
+    assert result.seen["s-one"].unread == 2

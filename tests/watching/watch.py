@@ -70,8 +70,8 @@ def rules(folder: Path, text: str = RULES) -> Path:
     return folder
 
 
-def understander(folder: Path, text: str = RULES, **more: int) -> Understander:
-    return Understander(load([rules(folder, text)]), BRUSSELS, **more)
+def understander(folder: Path, text: str = RULES, *, lateness: int = 3_600) -> Understander:
+    return Understander(load([rules(folder, text)]), BRUSSELS, lateness=lateness)
 
 
 def iso(micros: int) -> str:

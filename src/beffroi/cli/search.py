@@ -63,6 +63,7 @@ def search(shared: Shared, **options: Any) -> Exit:
     """Look for events in the archive: newest first, everything that is stated must hold."""
     from beffroi.logs.archive import load_index
     from beffroi.logs.archive import search as run
+    from beffroi.watching import aside
     from beffroi.watching.archiving import rows
 
     if shared.json and options["as_csv"]:
@@ -77,7 +78,10 @@ def search(shared: Shared, **options: Any) -> Exit:
     if (config.data_dir / "journal").is_dir():  # a house of today has a journal and no archive yet
         folder.mkdir(mode=0o750, exist_ok=True)
     # What came in lately is not in the archive yet: it is read from the journal.
-    tail = rows(config.data_dir / "journal", zone, load_index(folder).position, None, faults.append)
+    tail = rows(
+        config.data_dir / "journal", zone, load_index(folder).position, None, faults.append,
+        aside.load(config.data_dir / "journal"),
+    )  # fmt: skip
     found = run(folder, query, tail=tail, sql=options["sql"], faults=faults)
     start = time.monotonic()
     try:

@@ -8,10 +8,12 @@ from typing import Final
 
 from sqlalchemy import Connection, select, update
 
+from beffroi.core.clock import Leap
 from beffroi.core.model import Fault, Message, SourceState, message
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
 from beffroi.watching import rhythm
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Neighbour, Seen
 
 log = logging.getLogger("beffroi.chores")
@@ -24,6 +26,10 @@ STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
 READER: Final = "reader.trouble"
+ASIDE: Final = "message.aside"
+LEAPT: Final = "house.clock"
+OVER: Final = (OFF, ASIDE, LEAPT)
+"""What has happened and does not go on."""
 
 GAP: Final = timedelta(minutes=2)
 """A shorter stop (an upgrade, a restart) is not worth a finding."""
@@ -35,9 +41,12 @@ SHOWN: Final = timedelta(days=7)
 """How long a finding of something that is over stays open."""
 
 
-def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], listened: timedelta) -> None:
-    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour, `listened` for how
-    long the house has been listening: whoever could not be heard while it was off is not silent for that."""
+def look_at_sources(
+    store: Store, now: datetime, seen: Mapping[str, Seen], listened: timedelta, *, sure: bool = True
+) -> None:
+    """Raise and close what is to be said of each accepted source. `seen` is what each showed in the last hour. `listened` is for how
+    long the house has been listening with a steady clock: nobody is missed for longer than that. While the house's own clock is not
+    `sure`, nobody else's is called wrong."""
     hour = int(now.timestamp() // 3_600)
     with store.read() as connection:
         sources = connection.execute(
@@ -62,8 +71,8 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
         last = _moment(source.last_arrival) or _moment(source.created) or now
         until = _moment(source.silenced_until)
         announced = until is not None and until > now
-        known = listened >= SETTLED or source.state == SourceState.SILENT
-        if known and rhythm.is_silent(of_source, last.timestamp(), now.timestamp()) and not announced:
+        heard = _heard(last, now, now - listened, missed=source.state == SourceState.SILENT)
+        if rhythm.is_silent(of_source, heard.timestamp(), now.timestamp()) and not announced:
             silent.add(source.id)
             said[QUIET][source.id] = (
                 "medium",
@@ -72,7 +81,7 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
                 else message("{name} has never sent anything", name=source.name),
             )
         shown = seen.get(source.id)
-        if shown is not None and shown.offset is not None and not _undecided(shown, listened):
+        if sure and shown is not None and shown.offset is not None and not _undecided(shown, listened):
             off = rhythm.clock(shown.offset / 1_000_000, shown.events)
             if off is not None:
                 said[CLOCK][source.id] = ("low", _clock(source.name, off.seconds))
@@ -102,6 +111,13 @@ def look_at_sources(store: Store, now: datetime, seen: Mapping[str, Seen], liste
         _mark(change_, {source.id: source.state for source in sources}, silent)
 
 
+def _heard(last: datetime, now: datetime, since: datetime, *, missed: bool) -> datetime:
+    """From when on a source is missed that sent last at `last`: who is missed already stays so until it sends."""
+    if last > now:  # by a clock that has been put right meanwhile
+        return since
+    return last if missed else max(last, since)
+
+
 def _undecided(seen: Seen | None, listened: timedelta) -> bool:
     """Whether what a source showed says nothing of its clock: too little, or all of it from before the house listened again."""
     if seen is None or seen.offset is None or seen.events < rhythm.ENOUGH:
@@ -128,8 +144,7 @@ def _mark(change: Connection, states: Mapping[str, str], silent: Collection[str]
 def was_off(store: Store, now: datetime) -> Message | None:
     """Say that the house was off, from the last checkpoint to now; None where it was not worth saying. At each start."""
     with store.write() as change:
-        last = change.scalar(select(tables.checkpoints.c.updated).where(tables.checkpoints.c.name == ALIVE))
-        since = _moment(last)
+        since = last_alive(change)
         alive(change, now)
         if since is None or now - since < GAP:
             return None
@@ -143,6 +158,23 @@ def was_off(store: Store, now: datetime) -> Message | None:
 ALIVE: Final = "alive"
 
 
+def last_alive(connection: Connection) -> datetime | None:
+    """When the service was last known to run."""
+    return _moment(connection.scalar(select(tables.checkpoints.c.updated).where(tables.checkpoints.c.name == ALIVE)))
+
+
+def tell_leap(store: Store, leap: Leap, now: datetime) -> None:
+    """Say that this machine's own clock was set."""
+    before, after = stamp(leap.before, "seconds"), stamp(leap.after, "seconds")
+    said = message(
+        "the clock of this machine was set from {before} to {after}: for a day nothing is let go of because of its age",
+        before=before, after=after,
+    )  # fmt: skip
+    log.warning("%s", said)
+    with store.write() as change:
+        findings.raise_(change, LEAPT, before, "medium", said, now=now)
+
+
 def alive(change: Connection, now: datetime) -> None:
     """Note that the service runs; what is told after a stop begins here."""
     change.execute(tables.checkpoints.delete().where(tables.checkpoints.c.name == ALIVE))
@@ -153,10 +185,21 @@ def keep_alive(store: Store, now: datetime) -> None:
     """Each minute: note that the service runs, and close what is long over."""
     with store.write() as change:
         alive(change, now)
-        for finding in findings.opened(change, OFF):
+        for finding in [each for kind in OVER for each in findings.opened(change, kind)]:
             seen = _moment(finding.last_seen)
-            if seen is not None and now - seen > SHOWN:
-                findings.close(change, OFF, finding.subject, now=now)
+            if seen is not None and abs(now - seen) > SHOWN:
+                findings.close(change, finding.kind, finding.subject, now=now)
+
+
+def tell_aside(store: Store, culprit: Culprit, now: datetime | None = None) -> None:
+    """Say that a message ended the process that understands each time, and is passed over from now on."""
+    said = message(
+        "a message ended the process that understands each time it was read, and was set aside: position {position} of the journal, "
+        "number {number} of its arrival",
+        position=culprit.position, number=culprit.number,
+    )  # fmt: skip
+    with store.write() as change:
+        findings.raise_(change, ASIDE, f"{culprit.position}/{culprit.number}", "medium", said, now=now)
 
 
 def tell_selftest(store: Store, receivers: Iterable[str], missing: Mapping[str, str], now: datetime) -> None:

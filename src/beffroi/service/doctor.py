@@ -43,7 +43,7 @@ def house(store: Store, service: "Service | None", now: datetime) -> list[Check]
     state = store.data_dir.stat()
     found.append(checks.folder(str(store.data_dir), state.st_mode & 0o777, state.st_uid, os.geteuid()))
     found.append(checks.sources(told["sources"], told["sources_silent"], told["sources_waiting"]))
-    trouble: Message | None = None if service is None else service.archive_trouble
+    trouble: Message | None = None if service is None else service.archive.trouble
     with suppress(FileNotFoundError):
         try:
             index.load(store.data_dir / "archive")

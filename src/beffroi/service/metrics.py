@@ -69,12 +69,16 @@ class Figures(Collector):
         yield CounterMetricFamily(
             "beffroi_understanding_restarts", "Ends of the process that understands.", value=restarts
         )
+        put_aside = service.understanding.aside
+        yield CounterMetricFamily(
+            "beffroi_messages_set_aside", "Messages that ended whoever read them.", value=put_aside
+        )
         gauges = {
             "beffroi_under_way_bytes": ("Bytes received and not yet on disk.", service.keeper.under_way),
             "beffroi_journal_durable_position": ("Up to here the journal is on disk.", service.journal.durable),
             "beffroi_journal_understood_position": ("Up to here it is understood.", service.understanding.position),
             "beffroi_journal_lag_seconds": ("For how long the oldest event waits.", service.lag_seconds),
-            "beffroi_archive_position": ("Up to here the journal is in the archive.", service.archived),
+            "beffroi_archive_position": ("Up to here the journal is in the archive.", service.archive.reached),
             "beffroi_disk_free_bytes": (
                 "Free bytes where the data lie.", shutil.disk_usage(service.store.data_dir).free,
             ),

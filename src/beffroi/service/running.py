@@ -7,29 +7,25 @@ and what is on disk is understood at the next start.
 
 import asyncio
 import logging
-import resource
 import secrets
 import signal
 import ssl
-import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from beffroi.core import discreet
+from beffroi.core.clock import Clock
 from beffroi.core.config import Config
 from beffroi.core.discreet import Word
 from beffroi.core.errors import StoreError
-from beffroi.core.model import Fault, Message, message
-from beffroi.logs.archive import load_index
+from beffroi.core.model import Message, message
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
@@ -37,14 +33,15 @@ from beffroi.rules.repository import load
 from beffroi.rules.switches import switched_off
 from beffroi.rules.update import folders as rule_folders
 from beffroi.service import chores, systemd
+from beffroi.service.archiving import Archiving
 from beffroi.service.child import Understanding
+from beffroi.service.limits import more_files
 from beffroi.service.metrics import Page, figures
 from beffroi.service.receivers import Receiving, giving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
 from beffroi.store.authorities import DUE
 from beffroi.store.house import House
 from beffroi.watching import networks, recorder, selftest
-from beffroi.watching.archiving import Done, Job
 from beffroi.watching.frames import Begin
 from beffroi.watching.keeper import OWN, Keeper
 from beffroi.watching.neighbours import ARP, Neighbours, in_table
@@ -60,10 +57,6 @@ COMES_OUT: Final = 60.0
 """Seconds within which it must have come out."""
 MARK: Final = 0.25
 """Seconds between two moments by which the lag is measured."""
-ARCHIVE: Final = 300.0
-"""Seconds between two turns of the archive; what lies between is found in the journal."""
-COMPACT: Final = 3_600.0
-"""Seconds between two turns in which small files are merged."""
 RATE: Final = 60
 """Seconds over which the rate of events is told."""
 MARKS: Final = 1_024
@@ -76,8 +69,6 @@ FELL: Final = 3_600.0
 """Seconds for which it is told that a part failed."""
 HOSTS: Final = 256
 """Machines' names that are remembered of a source in a minute."""
-FILES: Final = 16_384
-"""Open files that the service asks for; each connection is one, and login shells give 1,024."""
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
 
@@ -91,8 +82,9 @@ class Service:
     def __init__(self, config: Config, store: Store, held: ExitStack) -> None:
         self.config = config
         self.store = store
-        self.started = time.time()
-        self._began = time.monotonic()
+        with store.read() as connection:
+            self.clock = Clock(chores.last_alive(connection))
+        self.started = self.clock.now().timestamp()
         self.house = House.open(store)
         with store.read() as connection:
             after, _, _ = recorder.begin_at(connection)
@@ -101,7 +93,7 @@ class Service:
             Journal.open(config.data_dir / "journal", at_least=after, tell=lambda fault: log.warning("%s", fault.what))
         )
         self.waiting = WaitingRoom.open(config.data_dir)
-        self._own = self.house.authorities.device(OWN, datetime.now(UTC))
+        self._own = self.house.authorities.device(OWN, self.clock.now())
         self.keeper = Keeper(
             self.journal,
             registry,
@@ -109,12 +101,20 @@ class Service:
             self._networks(),
             self._meet,
             own_certificate=_der(self._own.chain),
+            clock=self.clock.micros,
         )
-        self.understanding = Understanding(store, self._begin, tell=self._understood)
+        self.understanding = Understanding(
+            store,
+            self._begin,
+            tell=self._understood,
+            tell_aside=partial(chores.tell_aside, store),
+            clock=self.clock.micros,
+        )
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
         self.giving = giving(config, self.keeper, self.house.authorities, Page(figures(self)))
         """Who listens without receiving: the figures for Prometheus, where a person stated it."""
         self.reading = readers(config, self.keeper, self._language)
+        self.archive = Archiving(config, store, self.clock)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
         """The receivers listen and the rules are loaded."""
@@ -128,9 +128,6 @@ class Service:
         self._deciding = asyncio.Lock()
         self._fell: dict[str, tuple[float, Message]] = {}
         """Parts that failed: when, and what is to be said."""
-        self.archived = _archived(config.data_dir / "archive")
-        """The journal's position up to which everything is in the archive."""
-        self.archive_trouble: Message | None = None
 
     # --- what others ask ----------------------------------------------------------------------------------------------------
 
@@ -144,9 +141,11 @@ class Service:
     def lag_seconds(self) -> float:
         """For how long the oldest event that is on disk has not been understood; 0 when all is."""
         self._let_marks_go()
-        if self.journal.durable <= self.understanding.position or not self._marks:
+        if self.journal.durable <= self.understanding.position:
             return 0.0
-        return round(time.monotonic() - self._marks[0][1], 1)
+        if not self._marks:  # what came just after the last of them
+            self._marks.append((self.journal.durable, time.monotonic()))
+        return max(0.1, round(time.monotonic() - self._marks[0][1], 1))
 
     def _let_marks_go(self) -> None:
         """Forget the moments of what is understood."""
@@ -157,7 +156,7 @@ class Service:
 
     async def run(self, further: Iterable[Part], stop: asyncio.Event) -> None:
         """Until `stop` is set. `further` are parts that others bring (the socket for commands); they are upheld as our own."""
-        off = await asyncio.to_thread(chores.was_off, self.store, datetime.now(UTC))
+        off = await asyncio.to_thread(chores.was_off, self.store, self.clock.now())
         if off is not None:
             log.warning("%s", off)
         async with asyncio.TaskGroup() as group:
@@ -197,8 +196,11 @@ class Service:
             try:
                 await work()
             except Exception as error:
-                log.exception("%s: failed, and is begun again in %s s", Word(name), AGAIN)
                 reason = discreet.error(error)[:300]
+                if isinstance(error, StoreError | OSError):  # it says all there is to say
+                    log.error("%s: %s; begun again in %s s", Word(name), Word(reason), AGAIN)  # noqa: TRY400
+                else:
+                    log.exception("%s: failed, and is begun again in %s s", Word(name), AGAIN)
                 told = message(
                     "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
                 )
@@ -288,7 +290,7 @@ class Service:
 
     def _meet(self, stranger: Unknown) -> str:
         with self.store.write() as change:
-            return records.meet(change, stranger, now=datetime.now(UTC))
+            return records.meet(change, stranger, now=self.clock.now())
 
     def _language(self) -> str:
         with self.store.read() as connection:
@@ -343,19 +345,22 @@ class Service:
 
     async def _each_minute(self) -> None:
         while True:
-            now = datetime.now(UTC)
             try:
-                await self._look_around(now)
+                await self._look_around()
             except (StoreError, OSError) as error:
                 log.error("the data folder cannot be used: %s", error)  # noqa: TRY400 - it says all there is to say
             await asyncio.sleep(MINUTE)
 
-    async def _look_around(self, now: datetime) -> None:
+    async def _look_around(self) -> None:
         self.keeper.networks = self._networks()
+        leap, now = self.clock.look(), self.clock.now()
+        if leap is not None:
+            self._seen.clear()  # by the clock that was, everybody's would be wrong
+            await asyncio.to_thread(chores.tell_leap, self.store, leap, now)
         shown = self._shown()
         await asyncio.to_thread(chores.keep_alive, self.store, now)
-        listened = timedelta(seconds=time.monotonic() - self._began)
-        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened)
+        listened = now - self.clock.since
+        await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened, sure=self.clock.sure)
         await asyncio.to_thread(self._tell_troubles, now)
         lately = time.monotonic() - DAY
         faults = [fault for each in self.reading for fault in each.complaints.since(lately)]
@@ -370,10 +375,10 @@ class Service:
         if self.waiting.held():
             await self._sources_changed()
 
-    def _tell_troubles(self, now: datetime) -> None:
-        """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
+    def troubles(self) -> dict[str, dict[str, tuple[str, Message]]]:
+        """What the service knows to be wrong with itself just now: kind of finding → subject → severity and sentence."""
         listening = [*self.receiving, *self.giving]
-        troubles = {each.name: each.trouble for each in listening if each.trouble is not None}
+        deaf = {each.name: ("medium", each.trouble) for each in listening if each.trouble is not None}
         own: dict[str, Message] = {}
         if self.keeper.full or self.journal.trouble is not None:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
@@ -387,16 +392,21 @@ class Service:
             if time.monotonic() - when < FELL:
                 own[name] = fell
             else:
-                del self._fell[name]
-        if self.archive_trouble is not None:
-            own["archive"] = self.archive_trouble
+                self._fell.pop(name, None)
+        if self.archive.trouble is not None:
+            own["archive"] = self.archive.trouble
         if self.understanding.faults:
             own["journal"] = message(
                 "a part of the journal could not be read: {what}", what=self.understanding.faults[0].told
             )
+        return {"receiver.deaf": deaf, "house.trouble": {name: ("high", said) for name, said in own.items()}}
+
+    def _tell_troubles(self, now: datetime) -> None:
+        """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
+        troubles = self.troubles()
         with self.store.write() as change:
-            for kind, said, severity in (("receiver.deaf", troubles, "medium"), ("house.trouble", own, "high")):
-                for subject, sentence in said.items():
+            for kind, said in troubles.items():
+                for subject, (severity, sentence) in said.items():
                     findings.raise_(change, kind, subject, severity, sentence, now=now)
                 findings.close_others(change, kind, said, now=now)
 
@@ -421,8 +431,9 @@ class Service:
         with self.store.read() as connection:
             days = settings.get(connection, "archive.days")
             keep_from = self._keep_journal_from(connection)
-        recorder.forget(self.store, now - timedelta(days=days))
-        upkeep.tend(self.store, self.waiting, now, self.keeper.certificates)
+        if self.clock.sure:
+            recorder.forget(self.store, now - timedelta(days=days))
+            upkeep.tend(self.store, self.waiting, now, self.keeper.certificates)
         with self.store.write() as change:
             feed.prune(change)
         self.journal.trim(keep_from)
@@ -430,67 +441,26 @@ class Service:
     def _keep_journal_from(self, connection: Connection) -> int:
         """The position before which nobody needs the journal any more: understanding begins again there, the archive has it."""
         _, _, state_after = recorder.begin_at(connection)
-        return min(state_after, self.archived)
+        return min(state_after, self.archive.reached)
 
     async def _archive(self) -> None:
-        """Bring what is understood into the archive, now and then, in a process of its own."""
         await self.ready.wait()
-        compacted = time.monotonic()
-        while True:
-            await asyncio.sleep(ARCHIVE)
-            until = self.journal.durable
-            compact = time.monotonic() - compacted > COMPACT
-            if until <= self.archived and not compact:
-                continue
-            if await self._archived(until, compact=compact) and compact:
-                compacted = time.monotonic()
-
-    async def _archived(self, until: int, *, compact: bool) -> bool:
-        """Archive up to a position; whether it was done."""
-        with self.store.read() as connection:
-            days, share = settings.get(connection, "archive.days"), settings.get(connection, "archive.disk_share")
-        job = Job(
-            journal=str(self.config.data_dir / "journal"),
-            archive=str(self.config.data_dir / "archive"),
-            until=until,
-            zone=self.config.time_zone,
-            days=days,
-            share=share / 100,
-            compact=compact,
-        )
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-X", "utf8", "-m", "beffroi.watching.archiving", msgspec.json.encode(job).decode(),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            said, complained = await child.communicate()
-        except BaseException:
-            with suppress(ProcessLookupError):
-                child.kill()
-            raise
-        if child.returncode != 0:
-            why = discreet.complaint(complained) or f"code {child.returncode}"
-            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=why[:300])
-            log.error("archiving ended with code %s: %s", child.returncode, Word(why))
-            return False
-        done = msgspec.json.decode(said, type=Done)
-        self.archived = done.position
-        self.archive_trouble = None
-        for fault in done.faults[:10]:
-            log.warning("archive: %s", Fault.from_plain(fault).told)
-        return True
+        await self.archive.run(lambda: self.understanding.position)
 
     async def _selftests(self) -> None:
         await self.ready.wait()
         await asyncio.sleep(FIRST_TEST)
         while True:
+            if self.clock.unset:  # no certificate is valid yet
+                await asyncio.sleep(MINUTE)
+                continue
             await self.selftest()
             await asyncio.sleep(DAY)
 
     async def selftest(self) -> dict[str, str]:
         """A sign of life through every receiver that listens; those that failed, with the reason ("" where it never came out)."""
         context = self.house.authorities.client_context()
-        await asyncio.to_thread(_load_chain, context, self._own.key + self._own.chain, self.config.data_dir)
+        await asyncio.to_thread(selftest.load_chain, context, self._own.key + self._own.chain, self.config.data_dir)
         listening = [each for each in self.receiving if each.bound is not None]
         failed: dict[str, str] = {}
         tokens: dict[str, str] = {}
@@ -513,7 +483,7 @@ class Service:
             if self._tokens.pop(token, None) is not None:
                 failed.setdefault(name, "")
         await asyncio.to_thread(
-            chores.tell_selftest, self.store, [each.name for each in listening], failed, datetime.now(UTC)
+            chores.tell_selftest, self.store, [each.name for each in listening], failed, self.clock.now()
         )
         return failed
 
@@ -557,14 +527,6 @@ def check(config: Config) -> None:
     load(rule_folders(config.rules_dir), cache_folder=config.cache_dir)
 
 
-def _archived(folder: Path) -> int:
-    """How far the archive reaches, so that a house that is started often still lets go of its journal."""
-    try:
-        return max(0, load_index(folder).position)
-    except StoreError:  # the first turn of the archive says so
-        return 0
-
-
 def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
     """Add what sources showed to what they had shown so far."""
     for source, seen in shown.items():
@@ -576,24 +538,7 @@ def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
             total.offset = seen.offset
 
 
-def more_files(wanted: int = FILES) -> int:
-    """Raise the soft limit on open files as far as the hard one lets us; what it is now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
 def _der(chain: bytes) -> bytes:
     """The first certificate of a PEM chain."""
     end = b"-----END CERTIFICATE-----"
     return ssl.PEM_cert_to_DER_cert((chain.partition(end)[0] + end).decode())
-
-
-def _load_chain(context: ssl.SSLContext, pem: bytes, folder: Path) -> None:
-    """Give a context a key and its chain; OpenSSL reads them from a file only, which nobody else can open and which goes at once."""
-    with tempfile.NamedTemporaryFile(dir=folder) as file:
-        file.write(pem)
-        file.flush()
-        context.load_cert_chain(file.name)

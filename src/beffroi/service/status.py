@@ -13,6 +13,7 @@ from beffroi.logs.sources import records
 from beffroi.service import logs
 from beffroi.store import Store, findings, tables
 from beffroi.store.actions import Action, Actor, Nothing, Role
+from beffroi.store.findings import Finding
 from beffroi.store.times import stamp
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def status(store: Store, service: "Service | None", now: datetime) -> dict[str, 
         listed = records.listed(connection, now)
         open_ = findings.opened(connection)
         recent = _matches(connection, now - timedelta(hours=24))
+    if service is not None:
+        open_ += _untold(service, open_, now)
     accepted = [each for each in listed if each.state in (SourceState.ACCEPTED, SourceState.SILENT)]
     heard = [each for each in accepted if each.last_arrival is not None and each.proof != "local"]
     blind = service is None or not heard or any(each.kind in BLINDING for each in open_)
@@ -85,6 +88,17 @@ def actions(service: "Service | None") -> tuple[Action, ...]:
 
         offered.append(Action("selftest", selftest, Nothing, Role.PROVIDER, writes=True))
     return tuple(offered)
+
+
+def _untold(service: "Service", told: list[Finding], now: datetime) -> list[Finding]:
+    """What the service knows to be wrong and the store has not been told yet, or cannot be told: it is locked, or its disk full."""
+    known = {(each.kind, each.subject) for each in told}
+    return [
+        Finding(0, kind, subject, severity, said, stamp(now), stamp(now), None)
+        for kind, troubles in service.troubles().items()
+        for subject, (severity, said) in troubles.items()
+        if (kind, subject) not in known
+    ]
 
 
 def _matches(connection: Connection, since: datetime) -> dict[str, int]:

@@ -6,8 +6,8 @@ as far as the archive reaches.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,16 +18,18 @@ from beffroi.core.model import Fault, LogSource
 from beffroi.detect.values import micros_of
 from beffroi.logs.archive import Archiver, Row
 from beffroi.logs.arrival import Arrival, Form
-from beffroi.logs.formats.normal import Context
+from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.logs.journal import JournalReader, Trimmed
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import moment, statement
 
 TURN = 4 << 20  # bytes of the journal that are read at a time
 
 
 class Job(msgspec.Struct, forbid_unknown_fields=True):
-    """What to archive: up to which position, and what to keep. `compact` also merges small files."""
+    """What to archive: up to which position, and what to keep as of `now`. `compact` also merges small files; what is `aside` is not
+    read."""
 
     journal: str
     archive: str
@@ -35,7 +37,9 @@ class Job(msgspec.Struct, forbid_unknown_fields=True):
     zone: str
     days: int
     share: float
+    now: datetime
     compact: bool = False
+    aside: list[Culprit] = []
 
 
 class Done(msgspec.Struct):
@@ -48,11 +52,17 @@ class Done(msgspec.Struct):
 
 
 def rows(
-    journal: Path, zone: tzinfo, after: int, until: int | None, tell: Callable[[Fault], None] = lambda _: None
+    journal: Path,
+    zone: tzinfo,
+    after: int,
+    until: int | None,
+    tell: Callable[[Fault], None] = lambda _: None,
+    aside: Collection[Culprit] = (),
 ) -> Iterator[Row]:
     """The events of the journal behind a position, as the archive holds them. Without `until` all that is whole on disk."""
+    unread = frozenset(aside)
     for position, arrival in _arrivals(journal, after, until, tell):
-        yield from _rows(position, arrival, zone)
+        yield from _rows(position, arrival, zone, unread)
 
 
 def _arrivals(
@@ -72,13 +82,12 @@ def _arrivals(
             position = found[-1][0]
 
 
-def _rows(position: int, arrival: Arrival, zone: tzinfo) -> Iterator[Row]:
+def _rows(position: int, arrival: Arrival, zone: tzinfo, unread: Collection[Culprit]) -> Iterator[Row]:
     context = Context(moment(arrival.arrived), zone, arrival.peer, statement(arrival.stated))
     place = 0
-    for raw in arrival.messages:
-        try:
-            normals = normalise(Form(arrival.form), raw, context)
-        except Exception:  # noqa: BLE001 - UnfitError, or a defect of a reader: either way only the words are known
+    for number, raw in enumerate(arrival.messages):
+        normals = None if (position, number) in unread else _read(Form(arrival.form), raw, context)
+        if normals is None:
             # Nobody can read it, and it was acknowledged: it is kept, and found by its words.
             yield Row(position, place, None, arrival.arrived, arrival.source, None, None, {}, raw, arrival.historic)
             place += 1
@@ -99,21 +108,30 @@ def _rows(position: int, arrival: Arrival, zone: tzinfo) -> Iterator[Row]:
             place += 1
 
 
+def _read(form: Form, raw: bytes, context: Context) -> Sequence[Normalised] | None:
+    try:
+        return normalise(form, raw, context)
+    except Exception:  # noqa: BLE001 - UnfitError, or a defect of a reader: either way only the words are known
+        return None
+
+
 def _windows(fields: dict[str, object]) -> LogSource | None:
     channel = fields.get("Channel")
     return LogSource("windows", None, channel.lower()) if isinstance(channel, str) and channel else None
 
 
-def archive(job: Job, now: datetime) -> Done:
+def archive(job: Job) -> Done:
     """Do it. Raises OSError and StoreError; then what was wholly written before stays."""
     faults: list[Fault] = []
     archiver = Archiver(Path(job.archive), days=job.days, share=job.share)
     try:
-        archiver.add(rows(Path(job.journal), ZoneInfo(job.zone), archiver.position, job.until, faults.append))
+        archiver.add(
+            rows(Path(job.journal), ZoneInfo(job.zone), archiver.position, job.until, faults.append, job.aside)
+        )
         archiver.flush()
-        gone = archiver.retain(now)
+        gone = archiver.retain(job.now)
         if job.compact:
-            archiver.compact(now)
+            archiver.compact(job.now)
         faults += archiver.faults
         return Done(archiver.position, archiver.size, gone, [fault.to_plain() for fault in faults[:100]])
     finally:
@@ -123,7 +141,7 @@ def archive(job: Job, now: datetime) -> Done:
 def main(arguments: list[str]) -> int:
     """Archive as the job says, and tell on stdout what came of it."""
     os.nice(10)  # nobody waits for it
-    done = archive(msgspec.json.decode(arguments[0], type=Job), datetime.now(UTC))
+    done = archive(msgspec.json.decode(arguments[0], type=Job))
     sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
     return 0
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
+from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Understood
 
 LENGTH: Final = struct.Struct("<I")
-LIMIT: Final = 256 << 20  # bytes of a frame; a batch of the journal is far smaller
 
 
 class Begin(msgspec.Struct, tag=True):
@@ -31,6 +31,10 @@ class Begin(msgspec.Struct, tag=True):
     state: bytes = b""
     state_after: int = 0
     """The position at which the state was taken: from there on everything is understood again."""
+    aside: list[Culprit] = []
+    """Messages that are passed over: they ended whoever read them."""
+    alone: tuple[int, int] | None = None
+    """Between these positions each message is understood on its own: one of them ends whoever reads it."""
 
 
 class Durable(msgspec.Struct, tag=True):

@@ -1,18 +1,23 @@
-"""The process that understands: it reads the journal, and tells the service what it found. `python -m beffroi.watching.process FD`.
+"""The process that understands: it reads the journal, and tells the service what it found. `python -m beffroi.watching.process FD MARK`,
+the first a socket, the second the memory of a `Mark`.
 
-It writes nothing anywhere. When it dies the service starts another one from the last checkpoint, so a defect in a reader or a
-rule engine stops neither receiving nor the bell for long.
+It writes nothing anywhere. When it dies or stands still the service starts another one from the last checkpoint, so a defect in a
+reader or a rule engine stops neither receiving nor the bell for long; and what it was at is left in the mark.
 """
 
 import gc
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,21 +28,30 @@ from beffroi.core.model import Fault, message
 from beffroi.logs.arrival import Arrival
 from beffroi.logs.journal import JournalReader, Trimmed
 from beffroi.rules.repository import RuleSet, load
-from beffroi.watching.frames import DOWN, LENGTH, Begin, Down, Durable, Ready, Result, State, Up, framed
+from beffroi.watching.frames import DOWN, LENGTH, Begin, Down, Ready, Result, State, Up, framed
+from beffroi.watching.mark import Mark
 from beffroi.watching.understanding import Understander, Understood
+
+if TYPE_CHECKING:
+    from beffroi.watching.suspicion import Culprit
 
 TURN = 1 << 20  # bytes of the journal that are understood at a time
 SETTLE = 60.0  # seconds between two looks at what correlations put off
 SNAPSHOT = 30.0  # seconds between two states, when something came
 FAULTS = 100  # of the journal that are told at a time
+MEMORY = 1 << 30  # bytes that it may have; beyond, the message that asks for them fails, and not the machine
+FIRST_TO_GO = 500  # of 1,000, how much sooner than others the system ends it where the machine has no memory left
 MANY = 50_000  # events after which a state is taken sooner: what must be understood again after a crash is bounded
 
 
 class Process:
-    """The loop. `channel` is this end of the pair of sockets."""
+    """The loop. `channel` is this end of the pair of sockets; what it is at stands in `mark`."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, mark: Mark) -> None:
         self._channel = channel
+        self._mark = mark
+        self._aside: frozenset[Culprit] = frozenset()
+        self._alone: tuple[int, int] | None = None
         self._heard = b""
         self._durable = 0
         self._position = 0
@@ -50,11 +64,12 @@ class Process:
 
     def run(self) -> None:
         """Until the service closes its end."""
-        for frame in self._frames():
-            if isinstance(frame, Begin):
-                self._begin(frame)
-            elif isinstance(frame, Durable):
-                self._durable = max(self._durable, frame.position)
+        for frames in self._frames():
+            for frame in frames:
+                if isinstance(frame, Begin):
+                    self._begin(frame)
+                else:
+                    self._durable = max(self._durable, frame.position)
             self._turn()
             self._rest()
 
@@ -73,7 +88,9 @@ class Process:
             ruleset.fingerprint,
         )
         before = self._understander
-        self._understander = Understander(ruleset, ZoneInfo(begin.zone), lateness=begin.lateness)
+        if before is None:
+            self._aside, self._alone = frozenset(begin.aside), begin.alone
+        self._understander = Understander(ruleset, ZoneInfo(begin.zone), self._aside, lateness=begin.lateness)
         if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:
@@ -97,7 +114,13 @@ class Process:
             return
         arrivals = self._read()
         if arrivals:
-            understood = self._understander.understand(arrivals)
+            end = arrivals[-1][0]
+            alone = self._alone is not None and self._position < self._alone[1] and end > self._alone[0]
+            self._mark.set(self._position, end)
+            understood = self._understander.understand(
+                arrivals, partial(self._mark.set, self._position) if alone else None
+            )
+            self._mark.clear()
             self._since_snapshot += understood.events
         else:
             understood = Understood(self._position)
@@ -151,35 +174,41 @@ class Process:
     def _tell(self, frame: Up) -> None:
         self._channel.sendall(framed(frame))
 
-    def _frames(self) -> Iterator[Down | None]:
-        """What the service says; None when it is time to look around."""
+    def _frames(self) -> Iterator[list[Down]]:
+        """What the service has said, all of it: after a wait that is many small steps, and one turn does for them. Nothing when it is
+        time to look around."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         while True:
             busy = self._understander is not None and self._position < self._durable
             if not poll.poll(0 if busy else 5_000):
-                yield None
+                yield []
                 continue
             block = self._channel.recv(1 << 20)
             if not block:
                 return
             self._heard += block
+            frames: list[Down] = []
             while len(self._heard) >= LENGTH.size:
                 [length] = LENGTH.unpack_from(self._heard)
                 if len(self._heard) < LENGTH.size + length:
                     break
                 body = self._heard[LENGTH.size : LENGTH.size + length]
                 self._heard = self._heard[LENGTH.size + length :]
-                yield DOWN.decode(body)
+                frames.append(DOWN.decode(body))
+            yield frames
 
 
 def main(arguments: list[str]) -> int:
     """Run until the service goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's business; it closes our channel
     os.nice(5)  # receiving goes before understanding
+    with suppress(OSError, ValueError):  # a hard limit that is lower, or no /proc
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO), "ascii")
     channel = socket.socket(fileno=int(arguments[0]))
     try:
-        Process(channel).run()
+        Process(channel, Mark(int(arguments[1]))).run()
     except (BrokenPipeError, ConnectionResetError):  # the service is gone; everything is in the journal
         return 0
     except msgspec.DecodeError as error:

@@ -9,7 +9,9 @@ import json
 import re
 import ssl
 import struct
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 MARK: Final = b"beffroi-selftest "
@@ -140,3 +142,11 @@ SENDERS: Final[dict[str, Callable[[Target, bytes], Awaitable[None]]]] = {
         lambda text: json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": text}}]}]}]}),
     ),
 }
+
+
+def load_chain(context: ssl.SSLContext, pem: bytes, folder: Path) -> None:
+    """Give a context a key and its chain; OpenSSL reads them from a file only, which nobody else can open and which goes at once."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(pem)
+        file.flush()
+        context.load_cert_chain(file.name)

@@ -3,7 +3,7 @@
 The same arrivals from the same state give the same results, so after a crash what was not stored yet is simply understood again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -23,6 +23,7 @@ from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
 from beffroi.watching.selftest import token_in
+from beffroi.watching.suspicion import Culprit
 
 TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
@@ -107,9 +108,13 @@ HOSTS = 32  # machines' names that are noted for a source between two writes
 class Understander:
     """All rules and correlations at work on what comes in. Not for two threads at once."""
 
-    def __init__(self, ruleset: RuleSet, zone: tzinfo, *, lateness: int = 3_600) -> None:
-        """`lateness`: seconds by which an event may be late and still count in correlations."""
+    def __init__(
+        self, ruleset: RuleSet, zone: tzinfo, aside: Collection[Culprit] = (), *, lateness: int = 3_600
+    ) -> None:
+        """`aside` are messages that are never read; `lateness` the seconds by which an event may be late and still count in
+        correlations."""
         self._zone = zone
+        self._aside = frozenset(aside)
         self._feeding = fields_needed(ruleset.correlations)
         self._matcher = Matcher(ruleset.rules, zone)
         self._correlations = {each.id: each for each in ruleset.correlations}
@@ -117,19 +122,29 @@ class Understander:
         self._correlator = Correlator(ruleset.correlations, lateness_us=lateness * 1_000_000)
         self._connections = Connections()
 
-    def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
-        """What the arrivals mean; each comes with the journal's position after it."""
+    def understand(
+        self, arrivals: Sequence[tuple[int, Arrival]], alone: Callable[[int, int], None] | None = None
+    ) -> Understood:
+        """What the arrivals mean; each comes with the journal's position after it. With `alone` each message is understood on its
+        own, and `alone` is told before which one it is (position, number): slower, and whatever it brings down is known."""
         result = Understood(position=arrivals[-1][0])
-        groups: dict[LogSource | None, list[_Heard]] = {}
-        for position, arrival in arrivals:
-            self._read(position, arrival, result, groups)
-        bases: list[BaseMatch] = []
+        groups: _Groups = {}
         now = max(arrival.arrived for _, arrival in arrivals)
+        for position, arrival in arrivals:
+            for _ in self._read(position, arrival, result, groups, alone):
+                if alone is not None:
+                    self._evaluate(groups, now, result)
+                    groups.clear()
+        self._evaluate(groups, now, result)
+        return result
+
+    def _evaluate(self, groups: "_Groups", now: int, result: Understood) -> None:
+        """Rules, then correlations, over what was read."""
+        bases: list[BaseMatch] = []
         for logsource, heard in groups.items():
             for match, of in self._matches(heard, logsource, result):
                 self._matched(match, of, result, bases)
         self._fire(self._correlator.feed(bases, now_us=now), now, result)
-        return result
 
     def _matches(
         self, heard: "list[_Heard]", logsource: LogSource | None, result: Understood
@@ -149,6 +164,10 @@ class Understander:
     def settle(self, position: int, now: int) -> Understood:
         """What correlations put off; to be called each minute or so. `now` is in microseconds since 1970."""
         result = Understood(position=position)
+        newest = self._correlator.newest_us
+        if newest is not None and newest > now + 2 * self._correlator.lateness_us:
+            # The house's clock was ahead and was put right: to what it saw then, all that comes now would be late.
+            self._correlator = Correlator(tuple(self._correlations.values()))
         self._fire(self._correlator.settle(), now, result)
         return result
 
@@ -172,8 +191,14 @@ class Understander:
         return True
 
     def _read(
-        self, position: int, arrival: Arrival, result: Understood, groups: "dict[LogSource | None, list[_Heard]]"
-    ) -> None:
+        self,
+        position: int,
+        arrival: Arrival,
+        result: Understood,
+        groups: "_Groups",
+        alone: Callable[[int, int], None] | None,
+    ) -> Iterator[None]:
+        """Bring the events of an arrival into their groups; it pauses after each message."""
         seen = result.seen.get(arrival.source)
         if seen is None:
             seen = result.seen[arrival.source] = Seen()
@@ -185,6 +210,11 @@ class Understander:
         place = 0
         for number, message in enumerate(arrival.messages):
             seen.events += 1
+            if self._aside and (position, number) in self._aside:
+                seen.unread += 1
+                continue
+            if alone is not None:
+                alone(position, number)
             token = token_in(message)
             if token is not None:
                 result.selftests.append((arrival.receiver, token))
@@ -205,6 +235,7 @@ class Understander:
                 for nth, told in enumerate(self._connections.hear(arrival.source, normal, heard.time)):
                     if told.logsource is not None or told.fields:
                         groups.setdefault(told.logsource, []).append(heard.telling(nth, told))
+            yield
         result.events += len(arrival.messages)
 
     def _note(self, heard: "_Heard", seen: Seen, result: Understood) -> None:
@@ -321,6 +352,10 @@ class _Heard:
     def key(self) -> str:
         """What makes it this event: what its source guarantees, else where it lies."""
         return self.identity or f"{self.position}\x1f{self.place}"
+
+
+_Groups = dict[LogSource | None, list[_Heard]]
+"""Events that are evaluated together: those of a log source."""
 
 
 def moment(micros: int) -> datetime:

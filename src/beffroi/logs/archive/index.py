@@ -17,7 +17,7 @@ import msgspec
 
 from beffroi.core.errors import StoreError
 from beffroi.core.model import LogSource, message
-from beffroi.store.files import sync_folder
+from beffroi.store.files import replace_file
 
 NAME: Final = "index.json"
 LOCK: Final = ".reading"
@@ -85,13 +85,7 @@ def load(folder: Path) -> Index:
 
 def save(folder: Path, index: Index) -> None:
     """Replace the index; when this returns it is on disk. Raises OSError, and then the old one stands."""
-    aside = folder / f"{NAME}.new"
-    with aside.open("wb") as file:
-        file.write(msgspec.json.encode(index))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(folder / NAME)
-    sync_folder(folder)
+    replace_file(folder / NAME, msgspec.json.encode(index))
 
 
 @contextmanager
