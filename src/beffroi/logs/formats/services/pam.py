@@ -54,33 +54,44 @@ def read(text: str) -> Reading | None:
         return None
     service, kind = head[2], head[3]
     rest = text[head.end() :]
-    if found := _FAILED.match(rest):
-        more, asked, host, user = found.groups()
-        return _failed(
-            service, user or asked or None, host, None if more else "authentication failure", number(more or "")
-        )
-    if found := _SESSION.match(rest):
-        by = (found[3] or "").partition("(")[0].removesuffix("LOGIN") or None
-        return came(AUTH, None, found[2], "", application=service, action=f"session {found[1]}", by_user=by)
-    if kind not in {"auth", "session", "account", "chauthtok"}:
-        return None
+    told = _told(service, rest, own_word=service in TELL_THEMSELVES)
+    if told is not None or kind not in {"auth", "session", "account", "chauthtok"}:
+        return told
     for pattern in _DENIED:
         if found := pattern.match(rest):
-            return _failed(service, found["user"], found["host"], found["why"])
+            return _failed(service, found["user"], found["host"], found["why"], own_word=service in TELL_THEMSELVES)
     for action, pattern in _SAID:
         if found := pattern.match(rest.rstrip()):
             return came(AUTH, None, found[1], "", application=service, action=action, said=rest)
     return came(AUTH, None, None, "", application=service, said=rest) if kind != "chauthtok" else None
 
 
-def _failed(service: str, user: str | None, host: str, why: str | None, times: int | None = None) -> Reading:
+def read_module(service: str, text: str) -> Reading | None:
+    """A line of a module that stands in the program's name, as Linux-PAM before 0.99 wrote it: `sshd(pam_unix)[1]: authentication
+    failure; …`. Such an sshd kept its own word of it for another log."""
+    return _told(service, text, own_word=False)
+
+
+def _told(service: str, rest: str, *, own_word: bool) -> Reading | None:
+    """What every module says. Of a program that has its `own_word` for a failure it is not told twice."""
+    if found := _FAILED.match(rest):
+        more, asked, host, user = found.groups()
+        why = None if more else "authentication failure"
+        return _failed(service, user or asked or None, host, why, number(more or ""), own_word=own_word)
+    if found := _SESSION.match(rest):
+        by = (found[3] or "").partition("(")[0].removesuffix("LOGIN") or None
+        return came(AUTH, None, found[2], "", application=service, action=f"session {found[1]}", by_user=by)
+    return None
+
+
+def _failed(
+    service: str, user: str | None, host: str, why: str | None, times: int | None = None, *, own_word: bool
+) -> Reading:
     """A module lets somebody not in; whether that was a try that failed, some programs say themselves."""
-    if service in TELL_THEMSELVES:
+    if own_word:
         return came(AUTH, None, user, host, application=service, failure_reason=why)
     why = why or "authentication failure"
-    return came(
-        AUTH, FAILURE, user, host, application=service, action="login", failure_reason=why, repeated=times
-    )  # fmt: skip
+    return came(AUTH, FAILURE, user, host, application=service, action="login", failure_reason=why, repeated=times)
 
 
 _FAILED_LOGIN = re.compile(
