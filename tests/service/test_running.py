@@ -14,7 +14,7 @@ from beffroi.core.config import load
 from beffroi.service import running
 from beffroi.service.running import Service
 from beffroi.store import Store, feed, findings, tables
-from beffroi.watching.understanding import Seen, Understood
+from beffroi.watching.understanding import MORE_HOSTS, Seen, Understood
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_what_sources_showed_is_remembered_by_the_minute_and_not_by_the_result(s
     assert len(service._seen) == 1
     shown = service._shown()["s-one"]
     assert (shown.events, shown.offset) == (10_000, 0)
-    assert len(shown.hosts) <= running.HOSTS
+    assert len(shown.hosts) <= MORE_HOSTS
 
 
 def test_all_that_changed_is_seen_however_much_it_is(service: Service) -> None:

@@ -23,6 +23,8 @@ from beffroi.watching.selftest import token_in
 
 TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
+HOSTS = 32  # machines' names that are noted of a source in some arrivals …
+MORE_HOSTS = 256  # … and in all that are told together
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -65,6 +67,26 @@ class Seen(msgspec.Struct):
     was ahead. What was stored for a while comes late, but not all of it."""
     hosts: set[str] = msgspec.field(default_factory=set)
 
+    def add(self, later: "Seen") -> None:
+        """Add what the source showed afterwards."""
+        self.receiver = later.receiver or self.receiver
+        self.events += later.events
+        self.unread += later.unread
+        self.newest = max(self.newest, later.newest)
+        if later.offset is not None and (self.offset is None or abs(later.offset) < abs(self.offset)):
+            self.offset = later.offset
+        if len(self.hosts) < MORE_HOSTS:
+            self.hosts |= later.hosts
+
+
+def together(parts: Iterable[dict[str, Seen]]) -> dict[str, Seen]:
+    """What each source showed in all parts, which come in their order."""
+    shown: dict[str, Seen] = {}
+    for part in parts:
+        for source, seen in part.items():
+            shown.setdefault(source, Seen()).add(seen)
+    return shown
+
 
 class Neighbour(msgspec.Struct, array_like=True, frozen=True):
     """A machine that a log speaks of (a DHCP lease): it may be one that sends nothing."""
@@ -94,9 +116,6 @@ class Understood(msgspec.Struct):
         told = f"{type(error).__name__}: {error}"[:300]
         if told not in self.defects and len(self.defects) < 10:
             self.defects.append(told)
-
-
-HOSTS = 32  # machines' names that are noted for a source between two writes
 
 
 class Understander:
