@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from beffroi.core.errors import StoreError
+from beffroi.core.files import sync_folder
 from beffroi.core.model import LogSource, message
-from beffroi.store.files import sync_folder
 
 NAME: Final = "index.json"
 LOCK: Final = ".reading"
