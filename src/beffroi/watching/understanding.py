@@ -281,6 +281,9 @@ class Understander:
             )
 
 
+_OF_JSON = (Form.JSON, Form.WINDOWS)
+
+
 class _Heard:
     """An event with where it lies in the journal."""
 
@@ -297,8 +300,7 @@ class _Heard:
         # The source stands in front: nobody can pass for another sender's event and have it counted as known.
         own = normal.identity if normal.identity is not None else sent_as
         self.identity = None if own is None else f"{arrival.source}\x1f{own}"
-        # Raw JSON helps to look for keywords only where the fields come straight from it.
-        raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
+        raw = message if normal.shown and arrival.form in _OF_JSON else None  # an envelope holds more than the fields
         self.event: Event = (place, normal.fields, raw)
 
     @property

@@ -34,3 +34,5 @@ class Normalised(NamedTuple):
     """Under the names of docs/fields.md; `message` is the text after the header, where there is one."""
     identity: str | None = None
     """What the source guarantees to be this event's alone (a journal cursor; computer, channel, record number and time created)."""
+    shown: bool = False
+    """The message is JSON whose text shows the fields' values as they are: keywords may be looked for in it."""
