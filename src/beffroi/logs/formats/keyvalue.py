@@ -9,8 +9,8 @@ from beffroi.logs.formats.common import address, blocked, given, number
 MOST = 512  # pairs of one line; what follows is left to the raw line
 
 # A quoted value ends at a quote before white space or the end; a quote behind a backslash does not end it. One without an end goes
-# to the end of the line, so nothing is ever looked at again.
-_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\(?:.|\Z)|"(?!\s|\Z))*)(?:"|\Z)|(\S*))', re.DOTALL)
+# to the end of the line: what stands behind the value never fails, so nothing is ever looked at again.
+_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]+|\\(?:.|\Z)|"(?!\s|\Z))*)(?:"|\Z)|(\S*))', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
