@@ -63,6 +63,19 @@ def test_a_start_from_the_cache_loads_neither_pysigma_nor_yaml(known: Path, kept
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("cache_works", [True, False])
+def test_what_is_translated_aside_leaves_nothing_behind_and_fails_with_the_cache_alone(
+    known: Path, kept: Path, cache_works: bool
+) -> None:
+    folder = kept if cache_works else Path("/proc/nowhere")
+    program = (
+        f"import sys; from pathlib import Path; from beffroi.rules.repository import load\n"
+        f"print(len(load([Path({str(known)!r})], cache_folder=Path({str(folder)!r}), aside=True).rules), 'sigma' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 {not cache_works}\n"
+
+
 def test_what_is_kept_belongs_to_its_owner_alone(known: Path, kept: Path) -> None:
     load([known], cache_folder=kept)
     assert kept.stat().st_mode & 0o777 == 0o700

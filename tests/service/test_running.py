@@ -19,7 +19,7 @@ from beffroi.service import running
 from beffroi.service.limits import more_files
 from beffroi.service.running import Service
 from beffroi.store import Store, feed, findings, settings, tables
-from beffroi.watching.understanding import Seen, Understood
+from beffroi.watching.understanding import MORE_HOSTS, Seen, Understood
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_sources_showed_is_remembered_by_the_minute_and_not_by_the_result(s
     assert len(service._seen) == 1
     shown = service._shown()["s-one"]
     assert (shown.events, shown.offset) == (10_000, 0)
-    assert len(shown.hosts) <= running.HOSTS
+    assert len(shown.hosts) <= MORE_HOSTS
 
 
 def test_all_that_changed_is_seen_however_much_it_is(service: Service) -> None:

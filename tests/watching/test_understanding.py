@@ -30,6 +30,7 @@ from tests.watching.watch import (
     rules,
     shadows,
     understander,
+    windows,
 )
 
 TOKEN = "0123456789abcdef" * 2
@@ -79,6 +80,40 @@ def test_every_form_gives_its_match(watch: Understander, form: Form, message: by
     assert result.found[0].source == "s-one"
     assert result.position == 100
     assert result.seen["s-one"].unread == 0
+
+
+SALT = """
+title: Salt
+id: 11111111-2222-4333-8444-000000000009
+logsource: {product: windows, service: security}
+detection:
+    keywords: ['salt & pepper']
+    condition: keywords
+level: low
+"""
+SALTED = (
+    b"<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='P'/><EventID>1</EventID>"
+    b"<Channel>Security</Channel><Computer>PC</Computer></System><EventData><Data Name='a'>salt &amp; pepper</Data></EventData></Event>"
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        pytest.param(Form.WINDOWS, windows(1, a="Salt & Pepper"), id="JSON"),
+        pytest.param(Form.JSON, windows(1, a="Salt & Pepper"), id="JSON of _bulk"),
+        pytest.param(Form.JSON, windows(1, a="Salt & Pepper").replace(b"&", rb"\u0026"), id="escaped"),
+        pytest.param(Form.WINDOWS, SALTED, id="XML"),
+        pytest.param(Form.WINDOWS, json.dumps({"System": SALTED.decode()}).encode(), id="XML in JSON"),
+        pytest.param(Form.JSON, json.dumps({"message": SALTED.decode()}).encode(), id="XML in JSON of _bulk"),
+        pytest.param(Form.SYSLOG, b"<14>Nov 25 12:00:00 h nxlog: " + windows(1, a="salt & pepper"), id="JSON in syslog"),
+    ],
+)  # fmt: skip
+def test_a_keyword_is_found_in_the_values_however_the_message_writes_them(
+    tmp_path: Path, form: Form, message: bytes
+) -> None:
+    understood = understander(tmp_path, SALT).understand([(1, arrival(message, form=form))])
+    assert [found.title for found in understood.found] == ["Salt"]
 
 
 def test_a_line_of_a_file_is_what_a_person_said_it_is(watch: Understander) -> None:

@@ -97,5 +97,11 @@ def _encoded(event: Event) -> bytes:
     raw = event[2]
     if isinstance(raw, bytes):
         return raw
-    text = "\n".join(texts_of(event[1])) if raw is None else raw
-    return text.encode("utf-8", "surrogatepass")
+    if raw is None:
+        raw = "\n".join([value if value.__class__ is str else _written(value) for value in event[1].values()])
+    return raw.encode("utf-8", "surrogatepass")
+
+
+def _written(value: Any) -> str:
+    text = text_of(value)
+    return text if isinstance(text, str) else "\n".join(text or ())

@@ -17,6 +17,7 @@ _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]{1,32}", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
 )
+_1970, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _EPOCH = re.compile(r"[0-9]{9,10}(\.[0-9]{1,9})?|[0-9]{13}|[0-9]{16}", re.ASCII)
 
 
@@ -66,12 +67,12 @@ def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 def micros_of(moment: datetime) -> int:
     """The moment in microseconds since 1970."""
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    return (moment - _1970) // _MICROSECOND
 
 
 def iso_of(micros: int) -> str:
     """The moment of so many microseconds since 1970, in ISO 8601 (UTC)."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    moment = _1970 + timedelta(microseconds=micros)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -85,7 +86,7 @@ def moment_of(text: str, zone: tzinfo) -> datetime | None:
         scale = {13: 10**3, 16: 10**6}.get(len(whole), 1)
         # Integers and a time span, because floating seconds round microseconds.
         micros = int(whole) * 10**6 // scale + int((text.partition(".")[2] + "000000")[:6])
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).astimezone(zone)
+        return (_1970 + timedelta(microseconds=micros)).astimezone(zone)
     if not _MOMENT.fullmatch(text):
         return None
     try:

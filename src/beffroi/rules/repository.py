@@ -45,20 +45,35 @@ def load(
     *,
     placeholders: Mapping[str, Sequence[str]] | None = None,
     cache_folder: Path | None = None,
+    aside: bool = False,
 ) -> RuleSet:
-    """The rules of folders and files, each file once. Raises InputError where a path is missing or holds no rule file."""
+    """The rules of folders and files, each file once. Raises InputError where a path is missing or holds no rule file.
+
+    `aside`: what is not in the cache is translated by a process that ends then. For a process that lives long, and has one thread:
+    what pySigma and YAML take would stay with it.
+    """
     texts = _read(paths)
     fingerprint = _fingerprint(texts, placeholders or {})
-    if cache_folder is not None:
-        kept = cache.read(cache_folder, fingerprint)
-        if kept is not None:
-            restored = _restored(kept, fingerprint)
-            if restored is not None:
-                return restored
-    made = _translated(texts, placeholders or {}, fingerprint)
-    if cache_folder is not None:
-        cache.write(cache_folder, fingerprint, _kept(made))
-    return made
+    if cache_folder is None:
+        return _translated(texts, placeholders or {}, fingerprint)
+    kept = _cached(cache_folder, fingerprint)
+    if kept is None and aside:
+        if (child := os.fork()) == 0:
+            try:
+                cache.write(cache_folder, fingerprint, _kept(_translated(texts, placeholders or {}, fingerprint)))
+            finally:
+                os._exit(0)  # whatever failed there fails below, and is told
+        os.waitpid(child, 0)
+        kept = _cached(cache_folder, fingerprint)
+    if kept is None:
+        kept = _translated(texts, placeholders or {}, fingerprint)
+        cache.write(cache_folder, fingerprint, _kept(kept))
+    return kept
+
+
+def _cached(folder: Path, fingerprint: str) -> RuleSet | None:
+    kept = cache.read(folder, fingerprint)
+    return None if kept is None else _restored(kept, fingerprint)
 
 
 def _read(paths: Iterable[Path]) -> list[tuple[str, bytes]]:

@@ -27,12 +27,12 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from beffroi.core.errors import InputError, StoreError, UsageError
+from beffroi.core.files import sync_folder
 from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
 from beffroi.rules.repository import PACK
 from beffroi.store import Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
-from beffroi.store.files import sync_folder
 
 LIVE: Final = "live"
 SETS: Final = "sets"

@@ -45,7 +45,7 @@ from beffroi.watching import networks, recorder, selftest
 from beffroi.watching.frames import Begin
 from beffroi.watching.keeper import OWN, Keeper
 from beffroi.watching.neighbours import ARP, Neighbours, in_table
-from beffroi.watching.understanding import Seen, Understood
+from beffroi.watching.understanding import Seen, Understood, together
 
 log = logging.getLogger("beffroi.service")
 
@@ -67,8 +67,6 @@ AGAIN: Final = 30.0
 """Seconds before a part of the service that failed is begun again."""
 FELL: Final = 3_600.0
 """Seconds for which it is told that a part failed."""
-HOSTS: Final = 256
-"""Machines' names that are remembered of a source in a minute."""
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
 
@@ -318,8 +316,8 @@ class Service:
 
     def _understood(self, results: list[Understood]) -> None:
         now = time.monotonic()
+        self._see(now, together(result.seen for result in results))
         for result in results:
-            self._see(now, result.seen)
             self.neighbours.noted(result.neighbours.values(), now)
             for receiver, token in result.selftests:
                 if self._tokens.get(token) == receiver:
@@ -329,17 +327,16 @@ class Service:
             self._seen.popleft()
 
     def _see(self, now: float, shown: dict[str, Seen]) -> None:
-        """Remember what sources showed, by the minute: under load there are hundreds of results a second."""
+        """Remember what sources showed, by the minute: under load there are many results a second."""
         if not self._seen or now - self._seen[-1][0] >= MINUTE:
             self._seen.append((now, {}))
-        _add(self._seen[-1][1], shown)
+        minute = self._seen[-1][1]
+        for source, seen in shown.items():
+            minute.setdefault(source, Seen()).add(seen)
 
     def _shown(self) -> dict[str, Seen]:
         """What each source showed in the last hour."""
-        shown: dict[str, Seen] = {}
-        for _, batch in self._seen:
-            _add(shown, batch)
-        return shown
+        return together(batch for _, batch in self._seen)
 
     # --- chores -------------------------------------------------------------------------------------------------------------
 
@@ -525,17 +522,6 @@ def check(config: Config) -> None:
         with Journal.open(config.data_dir / "journal"):
             pass
     load(rule_folders(config.rules_dir), cache_folder=config.cache_dir)
-
-
-def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
-    """Add what sources showed to what they had shown so far."""
-    for source, seen in shown.items():
-        total = so_far.setdefault(source, Seen())
-        total.events += seen.events
-        if len(total.hosts) < HOSTS:
-            total.hosts |= seen.hosts
-        if seen.offset is not None and (total.offset is None or abs(seen.offset) < abs(total.offset)):
-            total.offset = seen.offset
 
 
 def _der(chain: bytes) -> bytes:

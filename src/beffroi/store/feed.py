@@ -37,9 +37,10 @@ class Missed(Exception):
         self.seq = seq
 
 
-def tell(change: Connection, table: str, row_id: int | str) -> None:
-    """Say, within the transaction that changes it, that a row changes."""
-    change.execute(insert(tables.feed).values(table_name=table, row_id=str(row_id)))
+def tell(change: Connection, table: str, *row_ids: int | str) -> None:
+    """Say, within the transaction that changes them, that rows change."""
+    if row_ids:
+        change.execute(insert(tables.feed), [{"table_name": table, "row_id": str(each)} for each in row_ids])
 
 
 def newest(connection: Connection) -> int:

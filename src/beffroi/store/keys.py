@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from beffroi.core.errors import StoreError
+from beffroi.core.files import sync_folder
 from beffroi.core.model import message
-from beffroi.store.files import sync_folder
 
 FOLDER: Final = "keys"
 """In the data folder. Never part of a support bundle."""

@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
+from beffroi.core.files import replace_file
 from beffroi.logs.journal import REAL
 from beffroi.logs.journal.segments import names_in
-from beffroi.store.files import replace_file
 from beffroi.watching.suspicion import Culprit
 
 NAME: Final = "aside.json"

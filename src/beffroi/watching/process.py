@@ -79,6 +79,7 @@ class Process:
             [Path(path) for path in begin.rules],
             placeholders=begin.placeholders,
             cache_folder=Path(begin.cache) if begin.cache else None,
+            aside=True,
         )
         off = set(begin.off)
         ruleset = RuleSet(

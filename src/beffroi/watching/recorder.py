@@ -19,7 +19,7 @@ from beffroi.logs.sources.actions import BY_HAND
 from beffroi.store import Store, feed, tables
 from beffroi.store.times import stamp
 from beffroi.watching.frames import State
-from beffroi.watching.understanding import Found, Seen, Understood, moment
+from beffroi.watching.understanding import Found, Seen, Understood, moment, together
 
 CHECKPOINT: Final = "understanding"
 """The name of the checkpoint, and of the state."""
@@ -44,11 +44,10 @@ def record(store: Store, results: Sequence[Understood], arrived: int) -> int:
         for result in results:
             for withdrawn in result.withdrawn:
                 gone = delete(tables.matches).where(tables.matches.c.identity == withdrawn.identity)
-                for number in change.scalars(gone.returning(tables.matches.c.id)):
-                    feed.tell(change, "matches", number)
-            for source, seen in result.seen.items():
-                if source in known:
-                    _seen(change, source, seen, arrived)
+                feed.tell(change, "matches", *change.scalars(gone.returning(tables.matches.c.id)))
+        for source, seen in together(result.seen for result in results).items():
+            if source in known:
+                _seen(change, source, seen, arrived)
         if results:
             _checkpoint(change, max(result.position for result in results), arrived)
         return new
@@ -82,9 +81,7 @@ def _matches(change: Connection, found: Iterable[Found], noted: int) -> int:
             select(tables.matches.c.id, tables.matches.c.historic).where(tables.matches.c.id > before)
         ).all()
         new += len(fresh)
-        for told in fresh:
-            if not told.historic:
-                feed.tell(change, "matches", told.id)
+        feed.tell(change, "matches", *(told.id for told in fresh if not told.historic))
     for row in rows:
         if row["place"] < 0:  # a firing that is told again has other events behind it
             number = change.execute(

@@ -27,6 +27,8 @@ from beffroi.watching.suspicion import Culprit
 
 TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
+HOSTS = 32  # machines' names that are noted of a source in some arrivals …
+MORE_HOSTS = 256  # … and in all that are told together
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -71,6 +73,28 @@ class Seen(msgspec.Struct):
     sure: Assurance | None = None
     """How sure it was who sent them: the least of it."""
 
+    def add(self, later: "Seen") -> None:
+        """Add what the source showed afterwards."""
+        self.receiver = later.receiver or self.receiver
+        self.events += later.events
+        self.unread += later.unread
+        self.newest = max(self.newest, later.newest)
+        if later.offset is not None and (self.offset is None or abs(later.offset) < abs(self.offset)):
+            self.offset = later.offset
+        if len(self.hosts) < MORE_HOSTS:
+            self.hosts |= later.hosts
+        if later.sure is not None:
+            self.sure = later.sure if self.sure is None else min(self.sure, later.sure)
+
+
+def together(parts: Iterable[dict[str, Seen]]) -> dict[str, Seen]:
+    """What each source showed in all parts, which come in their order."""
+    shown: dict[str, Seen] = {}
+    for part in parts:
+        for source, seen in part.items():
+            shown.setdefault(source, Seen()).add(seen)
+    return shown
+
 
 class Neighbour(msgspec.Struct, array_like=True, frozen=True):
     """A machine that a log speaks of (a DHCP lease): it may be one that sends nothing."""
@@ -100,9 +124,6 @@ class Understood(msgspec.Struct):
         told = discreet.error(error)[:1_000]
         if told not in self.defects and len(self.defects) < 10:
             self.defects.append(told)
-
-
-HOSTS = 32  # machines' names that are noted for a source between two writes
 
 
 class Understander:
@@ -316,6 +337,9 @@ class _State(msgspec.Struct):
     connections: list[tuple[tuple[str, str, str], Connection]]
 
 
+_OF_JSON = (Form.JSON, Form.WINDOWS)
+
+
 class _Heard:
     """An event with where it lies in the journal."""
 
@@ -332,8 +356,7 @@ class _Heard:
         # The source stands in front: nobody can pass for another sender's event and have it counted as known.
         own = normal.identity if normal.identity is not None else sent_as
         self.identity = None if own is None else f"{arrival.source}\x1f{own}"
-        # Raw JSON helps to look for keywords only where the fields come straight from it.
-        raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
+        raw = message if normal.shown and arrival.form in _OF_JSON else None  # an envelope holds more than the fields
         self.event: Event = (place, normal.fields, raw)
 
     def telling(self, nth: int, event: Normalised) -> "_Heard":

@@ -19,11 +19,11 @@ import orjson
 from msgspec.structs import replace
 
 from beffroi.core.errors import StoreError
+from beffroi.core.files import sync_folder
 from beffroi.core.model import Fault, message
 from beffroi.logs.archive import children, index
 from beffroi.logs.archive.index import Part
 from beffroi.logs.archive.rows import Group, Row, group_of, line
-from beffroi.store.files import sync_folder
 
 DAYS: Final = 90
 """How long events are kept unless set, from their arrival."""

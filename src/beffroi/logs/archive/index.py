@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from beffroi.core.errors import StoreError
+from beffroi.core.files import replace_file
 from beffroi.core.model import LogSource, message
-from beffroi.store.files import replace_file
 
 NAME: Final = "index.json"
 LOCK: Final = ".reading"

@@ -9,8 +9,8 @@ from beffroi.logs.formats.common import address, blocked, given, number
 MOST = 512  # pairs of one line; what follows is left to the raw line
 
 # A quoted value ends at a quote before white space or the end; a quote behind a backslash does not end it. One without an end goes
-# to the end of the line, so nothing is ever looked at again.
-_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]|\\(?:.|\Z)|"(?!\s|\Z))*)(?:"|\Z)|(\S*))', re.DOTALL)
+# to the end of the line: what stands behind the value never fails, so nothing is ever looked at again.
+_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]+|\\(?:.|\Z)|"(?!\s|\Z))*)(?:"|\Z)|(\S*))', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -18,11 +18,12 @@ def pairs(text: str) -> Fields:
     """The pairs of a line in its order. A name that comes again makes a list: nothing that a device wrote is hidden behind what
     somebody put into a value before it."""
     fields: Fields = {}
-    for count, (name, quoted, plain) in enumerate(_PAIR.findall(text)):
-        if count == MOST:
-            break
+    for name, quoted, plain in _PAIR.findall(text)[:MOST]:
         value = (_ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted) or plain
-        collect(fields, name, value)
+        if name in fields:
+            collect(fields, name, value)
+        else:
+            fields[name] = value
     return given(fields)
 
 

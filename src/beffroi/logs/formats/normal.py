@@ -36,3 +36,5 @@ class Normalised(NamedTuple):
     """What the source guarantees to be this event's alone (a journal cursor; computer, channel, record number and time created)."""
     pid: str | None = None
     """The number of the process that wrote the line, where its header names one: what ties the lines of a connection together."""
+    shown: bool = False
+    """The message is JSON whose text shows the fields' values as they are: keywords may be looked for in it."""

@@ -6,8 +6,9 @@ hosts may be left out, and appliances put what they like. So nothing is required
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from beffroi.core.model import UnfitError, message
 from beffroi.logs.formats.normal import Context
@@ -199,27 +200,34 @@ def _stamp(text: str, context: Context) -> tuple[datetime | None, bool, str]:
     if text[:1] == "@" and (label := _TAI64.match(text)):  # multilog's TAI64N labels (cr.yp.to/libtai/tai64.html)
         seconds = int(label[1], 16) - (1 << 62) - _TAI_AHEAD
         return epoch(seconds + int(label[2], 16) / 1e9), False, text[label.end() :]
-    for pattern in _STAMPS:
-        found = pattern.match(text)
-        if found is None:
-            continue
-        parts = found.groupdict()
-        month = int(parts["number"]) if parts.get("number") else _MONTHS[parts["month"].lower()]
-        clock = (int(parts["hour"]), int(parts["minute"]), min(int(parts["second"]), 59))
-        micros = int((parts["fraction"] or "0")[:6].ljust(6, "0"))
-        year = parts.get("year") or parts.get("late_year")
-        named = parts.get("named")
-        zone = timezone(timedelta(hours=ZONES[named])) if named else _zone(parts.get("zone"))
-        try:
-            if year is not None:
-                naive = datetime(int(year), month, int(parts["day"]), *clock, micros)  # noqa: DTZ001 - the zone comes next
-                moment = naive.replace(tzinfo=zone or context.zone)
-            else:
-                moment = _nearest(month, int(parts["day"]), clock, micros, context, zone or context.zone)
-            return moment.astimezone(UTC), year is None or zone is None, text[found.end() :]
-        except (ValueError, OverflowError):
-            return None, False, text
+    for number, pattern in enumerate(_STAMPS):
+        if (found := pattern.match(text)) is not None:
+            moment, guessed = _moment(number, found.groups(), context.arrived, context.zone)
+            return moment, guessed, text if moment is None else text[found.end() :]
     return None, False, text
+
+
+@lru_cache(maxsize=256)  # under load lines come by the hundred, most of them of one second
+def _moment(
+    number: int, groups: tuple[str | None, ...], arrived: datetime, here: tzinfo
+) -> tuple[datetime | None, bool]:
+    """What the groups of a stamp's pattern say: (the time in UTC, whether its year or zone was guessed)."""
+    parts: dict[str, Any] = dict(zip(_STAMPS[number].groupindex, groups, strict=True))
+    month = int(parts["number"]) if parts.get("number") else _MONTHS[parts["month"].lower()]
+    clock = (int(parts["hour"]), int(parts["minute"]), min(int(parts["second"]), 59))
+    micros = int((parts["fraction"] or "0")[:6].ljust(6, "0"))
+    year = parts.get("year") or parts.get("late_year")
+    named = parts.get("named")
+    zone = timezone(timedelta(hours=ZONES[named])) if named else _zone(parts.get("zone"))
+    try:
+        if year is not None:
+            naive = datetime(int(year), month, int(parts["day"]), *clock, micros)  # noqa: DTZ001 - the zone comes next
+            moment = naive.replace(tzinfo=zone or here)
+        else:
+            moment = _nearest(month, int(parts["day"]), clock, micros, arrived, zone or here)
+        return moment.astimezone(UTC), year is None or zone is None
+    except (ValueError, OverflowError):
+        return None, False
 
 
 def _zone(text: str | None) -> tzinfo | None:
@@ -232,18 +240,18 @@ def _zone(text: str | None) -> tzinfo | None:
 
 
 def _nearest(
-    month: int, day: int, clock: tuple[int, int, int], micros: int, context: Context, zone: tzinfo
+    month: int, day: int, clock: tuple[int, int, int], micros: int, arrived: datetime, zone: tzinfo
 ) -> datetime:
     """The moment of the year in which it lies nearest to its arrival. Raises ValueError where no year has that day."""
     candidates = []
-    for year in (context.arrived.year - 1, context.arrived.year, context.arrived.year + 1):
+    for year in (arrived.year - 1, arrived.year, arrived.year + 1):
         try:
             candidates.append(datetime(year, month, day, *clock, micros, tzinfo=zone))
         except ValueError:  # 29 February
             continue
     if not candidates:
         raise ValueError
-    return min(candidates, key=lambda moment: abs(moment - context.arrived))
+    return min(candidates, key=lambda moment: abs(moment - arrived))
 
 
 def epoch(seconds: float) -> datetime | None:

@@ -90,7 +90,7 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
                 found = _of_program(inner, said, context)
             else:
                 found = _of_object(inner, context, depth - 1)
-            return found._replace(time=found.time or said.time, host=found.host or said.host)
+            return found._replace(time=found.time or said.time, host=found.host or said.host, shown=False)
     logsource, fields = reading if reading is not None else (_source_of(said, context), {})
     time, guessed = said.time, said.guessed
     if (
@@ -156,9 +156,9 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
     """A document: a Windows event, a record of Microsoft 365, a line that a shipper wrapped, or fields as they are."""
     if m365.is_record(event):
         return _record(event)
-    fields, _ = shapes.normalise(event)
+    fields, shown = shapes.normalise(event)
     if fields.get("Channel") is not None and fields.get("EventID") is not None:
-        return _windows(fields, None)
+        return _windows(fields, None, shown=shown)
     time = _time(fields, context)
     host = _first(fields, HOSTS)
     reading = appliances.of_object(event)
@@ -217,7 +217,7 @@ def _pid(fields: Fields) -> str | None:
     return tag.rstrip(": ").removesuffix("]").partition("[")[2] or None
 
 
-def _windows(fields: Fields, said: SyslogMessage | None) -> Normalised:
+def _windows(fields: Fields, said: SyslogMessage | None, *, shown: bool = False) -> Normalised:
     """A Windows event: its source guarantees computer, channel, record number and time together (they alone repeat)."""
     host, channel, record, created = (
         text_of(fields.get(name)) for name in ("Computer", "Channel", "EventRecordID", "TimeCreated")
@@ -229,7 +229,7 @@ def _windows(fields: Fields, said: SyslogMessage | None) -> Normalised:
     if isinstance(host, str) and channel and record and created:
         identity = f"{host}\x1f{channel}\x1f{record}\x1f{created}"
     name = host if isinstance(host, str) and host else said.host if said is not None else None
-    return Normalised(time, guessed=False, host=name, logsource=None, fields=fields, identity=identity)
+    return Normalised(time, guessed=False, host=name, logsource=None, fields=fields, identity=identity, shown=shown)
 
 
 def _windows_event(raw: bytes, context: Context) -> list[Normalised]:

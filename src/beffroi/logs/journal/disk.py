@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
-from beffroi.store.files import sync_folder
+from beffroi.core.files import sync_folder
 
 AT_ONCE: Final = 1_000  # parts handed to one writev; Linux takes 1,024 (IOV_MAX)
 BLOCK: Final = 4_096  # what is given up of a file where the disk cannot read it

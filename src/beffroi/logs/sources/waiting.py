@@ -18,8 +18,8 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from beffroi.core.errors import StoreError
+from beffroi.core.files import sync_folder
 from beffroi.logs.arrival import Arrival, Busy
-from beffroi.store.files import sync_folder
 
 FOLDER: Final = "waiting"
 SUFFIX: Final = ".held"
