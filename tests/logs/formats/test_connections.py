@@ -163,7 +163,11 @@ def test_what_a_line_tells_of_an_earlier_try_has_its_time_and_not_its_words() ->
     accepted = read(f"Accepted password for anna {FROM} ssh2", after=3)
     itself, earlier = hear(memory, accepted)
     assert itself == accepted
-    assert (earlier.time, earlier.host, earlier.logsource) == (accepted.time, "nas", LogSource("linux", None, "sshd"))
+    assert (earlier.time, earlier.host, earlier.logsource) == (
+        accepted.time,
+        "nas",
+        LogSource("linux", "authentication", "sshd"),
+    )
     assert earlier.fields == {
         "outcome": "failure", "username": "root", "src_ip": "203.0.113.9", "src_port": 4711, "action": "login", "failure_reason": "authentication failure",
         "hostname": "nas", "program": "sshd",

@@ -159,14 +159,11 @@ class Connections:
         after, fields, earlier = step(fresh if _another(before, event.fields, time) else before, event.fields)
         if after is not None and after != fresh:
             self._keep(key, replace(after, heard=time))
-        told = [event if fields is event.fields else event._replace(fields=fields)]
+        told = [event if fields is event.fields else event._replace(fields=fields).categorised()]
         if earlier is not None:
             where: Fields = {name: event.fields[name] for name in ("hostname", "program") if name in event.fields}
-            told.append(
-                event._replace(
-                    logsource=_SSHD if event.logsource == AUTH else event.logsource, fields={**where, **earlier}
-                )
-            )
+            logsource = _SSHD if event.logsource == AUTH else event.logsource
+            told.append(event._replace(logsource=logsource, fields={**where, **earlier}).categorised())
         return told
 
     def _keep(self, key: tuple[str, str, str], connection: Connection) -> None:

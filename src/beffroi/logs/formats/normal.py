@@ -4,9 +4,11 @@
 """
 
 from datetime import datetime, tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from beffroi.core.model import Fields, LogSource
+
+AUTHENTICATION: Final = "authentication"
 
 
 class Context(NamedTuple):
@@ -38,3 +40,11 @@ class Normalised(NamedTuple):
     """The number of the process that wrote the line, where its header names one: what ties the lines of a connection together."""
     shown: bool = False
     """The message is JSON whose text shows the fields' values as they are: keywords may be looked for in it."""
+
+    def categorised(self) -> "Normalised":
+        """A sign-in that succeeded or failed is of the category `authentication`, whatever it was to: one rule can speak of all of
+        them. What its reader or a person named another stays that."""
+        source = self.logsource
+        if source is None or source.category is not None or "outcome" not in self.fields:
+            return self
+        return self._replace(logsource=source._replace(category=AUTHENTICATION))
