@@ -15,8 +15,8 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from sqlalchemy import Connection, select
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
+from beffroi.incidents.raising import Raiser
 from beffroi.logs.archive import load_index
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
@@ -157,6 +158,7 @@ class Service:
                     ("understand", self.understanding.run),
                     ("tell how far the journal is", self._follow_journal),
                     ("follow the store", self._follow_store),
+                    ("raise incidents", self._raise_incidents),
                     ("look after the house", self._each_minute),
                     ("show signs of life", self._selftests),
                     ("archive", self._archive),
@@ -219,13 +221,7 @@ class Service:
 
     async def _follow_store(self) -> None:
         """Take in what people decide: sources, rules, settings."""
-        loop = asyncio.get_running_loop()
-        stirred = asyncio.Event()
-
-        def told() -> None:
-            loop.call_soon_threadsafe(stirred.set)
-
-        with self.store.listen(told):
+        with self._stirring() as stirred:
             since = await asyncio.to_thread(self._newest)
             await self._sources_changed()  # what was decided before this was listened to
             while True:
@@ -236,6 +232,23 @@ class Service:
                     await self._sources_changed()
                 if changed & {"rules", "rule_switches"}:
                     self.understanding.rules_changed()
+
+    async def _raise_incidents(self) -> None:
+        """Take note of matches as soon as they are in the store."""
+        raiser = Raiser(self.store)
+        with self._stirring() as stirred:
+            while True:
+                await asyncio.to_thread(raiser.catch_up)
+                await stirred.wait()
+                stirred.clear()
+
+    @contextmanager
+    def _stirring(self) -> Iterator[asyncio.Event]:
+        """An event that is set after each transaction of the store."""
+        loop = asyncio.get_running_loop()
+        stirred = asyncio.Event()
+        with self.store.listen(lambda: loop.call_soon_threadsafe(stirred.set)):
+            yield stirred
 
     def _newest(self) -> int:
         with self.store.read() as connection:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import orjson
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert  # PostgreSQL's says the same in the same words
@@ -44,8 +45,11 @@ def record(store: Store, results: Sequence[Understood], arrived: int) -> int:
         for result in results:
             for withdrawn in result.withdrawn:
                 gone = delete(tables.matches).where(tables.matches.c.identity == withdrawn.identity)
-                for number in change.scalars(gone.returning(tables.matches.c.id)):
+                for number, strand in change.execute(
+                    gone.returning(tables.matches.c.id, tables.matches.c.strand_id)
+                ).all():
                     feed.tell(change, "matches", number)
+                    change.execute(update(tables.strands).where(tables.strands.c.id == strand).values(stale=1))
             for source, seen in result.seen.items():
                 if source in known:
                     _seen(change, source, seen, arrived)
@@ -121,6 +125,9 @@ def _row(found: Found, noted: str) -> dict[str, Any]:
         "fields": orjson.dumps(found.fields).decode(),
         "events": None if found.events is None else orjson.dumps(found.events).decode(),
         "historic": int(found.historic),
+        "tags": orjson.dumps(found.tags).decode(),
+        "traces": msgspec.json.encode(found.traces).decode(),
+        "pending": 1,
     }
 
 

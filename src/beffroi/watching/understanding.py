@@ -15,6 +15,7 @@ from beffroi.core.model import Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
+from beffroi.incidents import Traces, traces_of
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
@@ -41,6 +42,8 @@ class Found(msgspec.Struct, array_like=True):
     place: int
     identity: str | None
     historic: bool
+    tags: tuple[str, ...] = ()
+    traces: Traces = Traces()
     events: list[tuple[str, int, str]] | None = None
     """Of a correlation: (rule, time, identity) of the events behind it."""
 
@@ -230,6 +233,8 @@ class Understander:
                     place=heard.place,
                     identity=heard.identity,
                     historic=heard.arrival.historic,
+                    tags=rule.tags,
+                    traces=traces_of(heard.normal.host, match.fields, rule.tags),
                 )
             )
 
@@ -242,6 +247,7 @@ class Understander:
             if isinstance(change, Retraction):
                 result.withdrawn.append(Withdrawn(identity))
                 continue
+            fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -252,11 +258,13 @@ class Understander:
                     source="",
                     host=None,
                     logsource=(None, None, None),
-                    fields=_kept({name: list(v) if isinstance(v, tuple) else v for name, v in change.group}),
+                    fields=_kept(fields),
                     position=result.position,
                     place=-1,
                     identity=identity,
                     historic=False,
+                    tags=correlation.tags,
+                    traces=traces_of(None, fields, correlation.tags),
                     events=[(each.rule_id, each.time_us, str(each.identity)) for each in change.events],
                 )
             )

@@ -21,6 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from beffroi.core.errors import BeffroiError, DefectError, Exit, ForbiddenError, UsageError
+from beffroi.incidents import actions as incidents
 from beffroi.logs.sources import actions as sources
 from beffroi.rules import switches, update
 from beffroi.store import Store, acts, feed
@@ -37,7 +38,7 @@ STREAMS: Final = 32
 HEARTBEAT: Final = 15.0
 """Seconds after which a quiet feed says that it is alive, so that dead followers are noticed."""
 
-ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS, *switches.ACTIONS, *update.ACTIONS)
+ACTIONS: Final = (*acts.ACTIONS, *incidents.ACTIONS, *sources.ACTIONS, *switches.ACTIONS, *update.ACTIONS)
 
 Who = Callable[[Request], Actor | None]
 """Which Actor a request comes from; None where nobody knows."""

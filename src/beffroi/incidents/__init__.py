@@ -1,0 +1,15 @@
+"""Matches → incidents: what one attack did is one story that a person understands and acts on.
+
+traces.py     an event's fields → who, from where, with what; what ties events together
+strands.py    matches → strands, by ties alone; the order of arrival is all the same
+grouping.py   strands → groups, by what lies near and contradicts nothing; what people decided comes first
+judging.py    a group → how grave, what it is called, what needs somebody first
+raising.py    the store's matches → the store's incidents, a transaction a batch
+records.py    incidents in the store          actions.py   what people do about them
+
+Only the traces are offered here, to the process that understands: it has no store.
+"""
+
+from beffroi.incidents.traces import Traces, traces_of
+
+__all__ = ["Traces", "traces_of"]
