@@ -22,6 +22,7 @@ VERBS = {
     "support": "Make a bundle for whoever helps, with nothing about anybody.",
     "hunt": "Look through recordings for what the rules know.",
     "search": "Look for events in the archive.",
+    "incidents": "What happened, what needs somebody first, and what was done about it.",
     "sources": "Show who sends logs, and decide about them.",
     "rules": "List, test, explain and update the rules.",
     "ledger": "Show who did what, and check that nothing of it was rewritten.",

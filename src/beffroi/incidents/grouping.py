@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from beffroi.core.model import Message, message
-from beffroi.incidents.strands import MINUTE, NEAR, Strand, gaps
+from beffroi.incidents.strands import MINUTE, NEAR, Strand, gaps, same_hand
 
 ACCOUNT: Final = 60 * MINUTE
 """One account on different machines within this time is one story."""
@@ -21,10 +21,23 @@ Pair = tuple[int, int]
 
 
 class Join(NamedTuple):
-    """Why two strands are one story."""
+    """Two strands may be one story: so many microseconds lie between them, on a host or of an account. Who shares a hand comes before
+    who merely lies near (`strange`)."""
 
-    why: Message
+    strange: bool
     gap: int
+    on: str
+    of_account: bool
+
+    @property
+    def why(self) -> Message:
+        """In words."""
+        if self.of_account:
+            return message("the same account {account}", account=self.on)
+        seconds = self.gap // 1_000_000
+        if seconds < 60:
+            return message("on {host} within a minute", host=self.on)
+        return message("on {host} within {minutes} minutes", host=self.on, minutes=-(-seconds // 60))
 
 
 class Groups(NamedTuple):
@@ -39,9 +52,11 @@ def group(strands: Mapping[int, Strand], together: Iterable[Pair] = (), apart: I
     groups = _Groups(strands, apart)
     for one, other in sorted(together):
         if one in strands and other in strands:
-            groups.join(one, other, message("somebody put them together"), decided=True)
-    for (one, other), join in sorted(pairs(strands).items(), key=lambda each: (each[1].gap, _order(strands, each[0]))):
-        groups.join(one, other, join.why)
+            groups.join(one, other, None)
+    for (one, other), join in sorted(
+        pairs(strands).items(), key=lambda each: (each[1].strange, each[1].gap, _order(strands, each[0]))
+    ):
+        groups.join(one, other, join)
     return groups.result()
 
 
@@ -59,12 +74,12 @@ def pairs(strands: Mapping[int, Strand]) -> dict[Pair, Join]:
         for one, other in _each_two(some):
             apart = _between(one, other)
             if apart <= ACCOUNT and one.hosts.keys().isdisjoint(other.hosts):
-                _closer(found, one, other, Join(message("the same account {account}", account=account), apart))
+                _closer(found, one, other, Join(False, apart, account, of_account=True))
     for host, some in on_host.items():
         for one, other in _each_two(some):
-            gap = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None)
-            if gap is not None and one.of_same(other) is not False:
-                _closer(found, one, other, Join(_nearby(host, gap), gap))
+            gap, same = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None), one.of_same(other)
+            if gap is not None and same is not False:
+                _closer(found, one, other, Join(not same, gap, host, of_account=False))
     return found
 
 
@@ -109,9 +124,10 @@ class _Groups:
             self._apart[other].add(one)
         self._why: dict[int, Message] = {}
 
-    def join(self, one: int, other: int, why: Message, *, decided: bool = False) -> None:
+    def join(self, one: int, other: int, join: Join | None) -> None:
+        """Join two strands' groups, unless they contradict each other; without a `join` a person said so, which comes first."""
         into, gone = self._of[one], self._of[other]
-        if into == gone or self._parted(into, gone) or not (decided or self._fit(into, gone)):
+        if into == gone or self._parted(into, gone) or not (join is None or self._fit(into, gone)):
             return
         if len(self._members[into]) < len(self._members[gone]):
             into, gone = gone, into
@@ -121,16 +137,11 @@ class _Groups:
         self._accounts[into] |= self._accounts.pop(gone)
         self._addresses[into] |= self._addresses.pop(gone)
         later = max((one, other), key=lambda each: (self._strands[each].first, each))
-        self._why.setdefault(later, why)
+        self._why.setdefault(later, message("somebody put them together") if join is None else join.why)
 
     def _fit(self, into: int, gone: int) -> bool:
-        if not self._accounts[into].isdisjoint(self._accounts[gone]):
-            return True
-        if not self._addresses[into].isdisjoint(self._addresses[gone]):
-            return True
-        return not (
-            (self._accounts[into] and self._accounts[gone]) or (self._addresses[into] and self._addresses[gone])
-        )
+        accounts, addresses = self._accounts, self._addresses
+        return same_hand(accounts[into], addresses[into], accounts[gone], addresses[gone]) is not False
 
     def _parted(self, into: int, gone: int) -> bool:
         return any(
@@ -161,10 +172,3 @@ def _closer(found: dict[Pair, Join], one: Strand, other: Strand, join: Join) -> 
 def _order(strands: Mapping[int, Strand], pair: Pair) -> tuple[tuple[int, int, str], ...]:
     """Where two pairs are as close: by what the strands are, never by which came first."""
     return tuple(sorted((s.first, s.last, min(s.ties, default="")) for s in (strands[each] for each in pair)))
-
-
-def _nearby(host: str, gap: int) -> Message:
-    seconds = gap // 1_000_000
-    if seconds < 60:
-        return message("on {host} within a minute", host=host)
-    return message("on {host} within {minutes} minutes", host=host, minutes=-(-seconds // 60))

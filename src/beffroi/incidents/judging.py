@@ -125,7 +125,7 @@ def _severity(
     facts: Facts, grave: RuleSeen, entities: list[Entity], important: Collection[str]
 ) -> tuple[int, list[Message]]:
     level = grave.level
-    reasons = [message("“{rule}” is of level {level}", rule=message(grave.title), level=LEVELS[level])]
+    reasons = [message("the gravest sign is “{rule}”", rule=Message(grave.title))]
     if _guessed(facts.rules.values()):
         level = CRITICAL
         reasons.append(message("passwords were guessed, and then a sign-in succeeded"))
@@ -176,7 +176,7 @@ def _entities(facts: Facts) -> Iterable[Entity]:
 
 def _title(grave: RuleSeen, entities: list[Entity]) -> Message:
     """The gravest rule's title, with where or by whom."""
-    what = message(grave.title)
+    what = Message(grave.title)
     hosts = [each.value for each in entities if each.kind == "host"]
     if len(hosts) > 1:
         return message("{what}, on {host} and {count} more", what=what, host=hosts[0], count=len(hosts) - 1)
@@ -195,12 +195,12 @@ def _what(facts: Facts) -> Message:
     first = min(facts.rules.values(), key=lambda each: (each.first, -each.level))
     last = max(facts.rules.values(), key=lambda each: (each.last, each.level))
     if facts.count == 1:
-        return message("One sign: {first}.", first=message(first.title))
+        return message("One sign: {first}.", first=Message(first.title))
     if first.title == last.title:
-        return message("{count:,} signs: {first}.", count=facts.count, first=message(first.title))
+        return message("{count:,} signs: {first}.", count=facts.count, first=Message(first.title))
     return message(
         "{count:,} signs, from “{first}” to “{last}”.",
-        count=facts.count, first=message(first.title), last=message(last.title),
+        count=facts.count, first=Message(first.title), last=Message(last.title),
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ class Details(msgspec.Struct):
     tactics: list[str] = msgspec.field(default_factory=list)
     reasons: list[Any] = msgspec.field(default_factory=list)
     """Why it is as grave as it is: messages as plain data."""
+    unlisted: int = 0
+    """Entities and rules beyond those that are kept by name."""
 
 
 def open_(change: Connection, *, historic: bool, now: datetime) -> int:
@@ -98,6 +100,7 @@ def _values(facts: Facts, verdict: Judgement) -> dict[str, Any]:
         list(verdict.techniques),
         list(verdict.tactics),
         [each.to_plain() for each in verdict.reasons],
+        facts.unlisted,
     )
     return {
         "severity": verdict.severity,

@@ -91,6 +91,7 @@ def _told(connection: Connection, row: Row[Any], reason: Message, score: int) ->
         "techniques": details.techniques,
         "tactics": details.tactics,
         "reasons": details.reasons,
+        "unlisted": details.unlisted,
         "urgency": score,
         "urgent": reason.to_plain(),
         "taken_by": _who(connection, row.taken_by) if row.state == "taken" else None,
@@ -105,17 +106,20 @@ def _course(facts: Facts) -> Iterable[dict[str, Any]]:
     """What happened, rule by rule, each at its first time."""
     order = sorted(facts.rules.values(), key=lambda each: (-each.level, each.first))[:MOMENTS]
     for seen in sorted(order, key=lambda each: (each.first, each.title)):
-        what = message(seen.title)
+        what = Message(seen.title)
         if seen.count > 1:
-            what = message("{what}, {count:,} times until {time}", what=what, count=seen.count, time=iso_of(seen.last))
-        yield {"time": iso_of(seen.first), "kind": "sign", "level": LEVELS[seen.level], "what": what.to_plain()}
+            what = message("{what} ({count:,} times)", what=what, count=seen.count)
+        until = iso_of(seen.last) if seen.last > seen.first else None
+        sign = {"time": iso_of(seen.first), "until": until, "kind": "sign", "level": LEVELS[seen.level], "by": None}
+        yield sign | {"what": what.to_plain()}
 
 
 def _acts(connection: Connection, number: int) -> Iterable[dict[str, Any]]:
     """What was done about an incident, from the ledger."""
     for entry in ledger.entries(connection, action="incidents"):
         if number in (entry.details.get("incident"), entry.details.get("merged")):
-            yield {"time": entry.time, "kind": "act", "level": None, "what": _act(entry).to_plain(), "by": entry.actor}
+            act = {"time": entry.time, "until": None, "kind": "act", "level": None, "by": entry.actor}
+            yield act | {"what": _act(entry).to_plain()}
 
 
 def _act(entry: ledger.Entry) -> Message:
@@ -142,7 +146,7 @@ def _act(entry: ledger.Entry) -> Message:
         case "incidents.comment":
             return message("comment: {text}", text=str(said))
         case _:
-            what = message("{action}", action=entry.action)
+            what = Message(entry.action)
     return what if not said else message("{what}: {text}", what=what, text=str(said))
 
 
@@ -172,7 +176,7 @@ def _match(row: Row[Any]) -> dict[str, Any]:
         "match": row.id,
         "time": row.time or row.noted,
         "rule_id": row.rule_id,
-        "rule": message(row.title).to_plain(),
+        "rule": Message(row.title).to_plain(),
         "level": row.level,
         "host": row.host,
         "source": row.source_id,

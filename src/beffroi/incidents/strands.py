@@ -36,6 +36,8 @@ WILD: Final = 30
 """So many strands a rule may begin in a day; from then on it is a rule gone wild, and what it finds is one more strand."""
 MOST: Final = 4_096
 """Strands that are remembered; beyond, those that were continued longest ago are let go of."""
+TIES: Final = 256
+"""Ties of a strand that are remembered: those that were held last."""
 FACETS: Final = 64
 """Accounts, addresses and machines of a strand that are remembered: an attacker chooses how many there are."""
 
@@ -72,13 +74,16 @@ class Strand(msgspec.Struct):
     """By kind and value, one text."""
 
     def of_same(self, other: "Strand") -> bool | None:
-        """Whether both know the same hand: True where they share an account or address, False where they name different ones, None
-        where one of them names nobody."""
-        if not self.accounts.isdisjoint(other.accounts) or not self.addresses.isdisjoint(other.addresses):
-            return True
-        if (self.accounts and other.accounts) or (self.addresses and other.addresses):
-            return False
-        return None
+        """Whether both are of one hand (`same_hand`)."""
+        return same_hand(self.accounts, self.addresses, other.accounts, other.addresses)
+
+
+def same_hand(accounts: set[str], addresses: set[str], others: set[str], their_addresses: set[str]) -> bool | None:
+    """Whether two name the same attacker: True where they share an account or an address, False where both name some and share none, None
+    where one of them names nobody."""
+    if not accounts.isdisjoint(others) or not addresses.isdisjoint(their_addresses):
+        return True
+    return False if (accounts or addresses) and (others or their_addresses) else None
 
 
 def ties_of(sighting: Sighting) -> tuple[Tie, ...]:
@@ -190,10 +195,14 @@ class Strands:
                     strand.addresses.add(entity.value)
 
     def _hold(self, strand: Strand, key: str, spell: Spell, window: int) -> None:
-        spells = _with(strand.ties.get(key, []), spell, window)
-        strand.ties[key] = spells
+        spells = _with(strand.ties.pop(key, []), spell, window)
+        strand.ties[key] = spells  # at the end: what was held last is let go of last
         others = [each for each in self._holders.get(key, ()) if each[1] != strand.id]
         self._holders[key] = others + [(each, strand.id) for each in spells]
+        if len(strand.ties) > TIES:
+            oldest = next(iter(strand.ties))
+            del strand.ties[oldest]
+            self._let_go(oldest, strand.id)
 
     def _let_go(self, key: str, strand: int) -> None:
         left = [each for each in self._holders.get(key, ()) if each[1] != strand]

@@ -6,6 +6,7 @@ no tie: in a house many things happen on one. Names of fields are Windows' and S
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -150,7 +151,10 @@ def _ties(look: _Look, machine: str) -> Iterator[Tie]:
             yield Tie("session", f"{machine} {given[:64]}")
     hashed, program = look.text("Hashes"), look.text("Image")
     if hashed and program and not program.lower().startswith(_INSTALLED):
-        yield Tie("program", hashed.lower().rpartition("sha256=")[2][:64] or hashed.lower()[:64])
+        digests = dict(_DIGEST.findall(hashed))
+        digest = digests.get("SHA256") or digests.get("SHA1") or digests.get("MD5")
+        if digest:
+            yield Tie("program", digest.lower())
 
 
 def _origins(look: _Look) -> Iterator[str]:
@@ -219,6 +223,9 @@ def _detail(look: _Look) -> str:
 def _file(path: str | None) -> str:
     return (path or "").replace("/", "\\").rpartition("\\")[2].lower()
 
+
+_DIGEST: Final = re.compile(r"(SHA256|SHA1|MD5)=([0-9A-Fa-f]{2,64})")
+"""A program's digests as Sysmon writes them."""
 
 _SYSTEM: Final = frozenset(
     ("", "-", "system", "local service", "network service", "anonymous logon", "window manager", "lokaler dienst",
