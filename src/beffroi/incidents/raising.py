@@ -112,8 +112,7 @@ class _Batch:
         wanted = set(incidents)
         self._dirty |= {strand for strand, incident in self._known.incident.items() if incident in wanted}
         self._regroup()
-        for incident in sorted(wanted):
-            records.judge_anew(self._change, incident, self._now)
+        self._judge(wanted)
         self._let_go()
 
     # --- strands ------------------------------------------------------------------------------------------------------------------
@@ -248,23 +247,27 @@ class _Batch:
             self._known.why.update(made.why)
             touched |= self._assign([*made.groups, *decided.values()], near, historic)
         self._write_strands()
-        for incident in sorted(touched):
-            records.judge_anew(self._change, incident, self._now)
+        touched |= {incident for each in self._dirty if (incident := self._known.incident.get(each)) is not None}
+        self._judge(touched)
         self._dirty.clear()
+
+    def _judge(self, touched: Iterable[int]) -> None:
+        important = records.important(self._change)
+        for incident in sorted(touched):
+            records.judge_anew(self._change, incident, important, self._now)
 
     def _is_decided(self, strand: int, settled: Mapping[int, str]) -> bool:
         return settled.get(self._known.incident.get(strand, 0)) in DECIDED
 
     def _assign(self, groups: list[list[int]], strands: Mapping[int, Strand], historic: bool) -> set[int]:
         """Give each group its incident: the one that its strands are of already, the oldest where they are of several, or a new one
-        where something in it is grave enough; the incidents that may have changed."""
-        known, touched = self._known.incident, set()
+        where something in it is grave enough; the incidents that strands have left."""
+        known, left = self._known.incident, set[int]()
         claimed: dict[int, tuple[int, int, int]] = {}  # incident → its earliest strand with the group that it is in
         for place, members in enumerate(groups):
             for each in members:
                 incident = known.get(each)
                 if incident is not None:
-                    touched.add(incident)
                     claim = (strands[each].first, each, place)
                     claimed[incident] = min(claimed.get(incident, claim), claim)
         of_group: dict[int, list[int]] = {}
@@ -274,21 +277,24 @@ class _Batch:
             ids = sorted(of_group.get(place, ()))
             if not ids and max(strands[each].level for each in members) < MEDIUM:
                 for each in members:
-                    if known.pop(each, None) is not None:
+                    incident = known.pop(each, None)
+                    if incident is not None:
+                        left.add(incident)
                         self._dirty.add(each)
                 continue
             kept = ids[0] if ids else records.open_(self._change, historic=historic, now=self._now)
             for gone in ids[1:]:
                 oldest, other = records.older(self._change, kept, gone)
                 self._merge_incidents(oldest, other)
-                touched.discard(other)
                 kept = oldest
-            touched.add(kept)
             for each in members:
-                if known.get(each) != kept:
+                incident = known.get(each)
+                if incident != kept:
+                    if incident is not None:
+                        left.add(incident)
                     known[each] = kept
                     self._dirty.add(each)
-        return touched
+        return left
 
     def _write_strands(self) -> None:
         rows = []

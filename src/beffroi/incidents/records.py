@@ -1,6 +1,6 @@
 """Incidents in the store: opened, merged, judged anew, reopened. All within the caller's transaction, each told to the feed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -73,8 +73,9 @@ def merge(change: Connection, kept: int, gone: int, now: datetime, seq: int | No
     feed.tell(change, "incidents", gone)
 
 
-def judge_anew(change: Connection, number: int, now: datetime) -> None:
-    """Say anew what an incident is, from all its strands; open it again where it goes on or has become worse."""
+def judge_anew(change: Connection, number: int, important: Collection[str], now: datetime) -> None:
+    """Say anew what an incident is, from all its strands; open it again where it goes on or has become worse. `important` are the
+    machines that matter."""
     row = find(change, number)
     if row is None or row.merged_into is not None:
         return
@@ -82,7 +83,7 @@ def judge_anew(change: Connection, number: int, now: datetime) -> None:
     if not facts.rules:
         settle_emptied(change, number, now)
         return
-    verdict = judge(facts, important(change))
+    verdict = judge(facts, important)
     values = _values(facts, verdict)
     if row.state == "closed" and _goes_on(row, facts, verdict):
         values |= {"state": "new", "taken_by": None, "closed_by": None, "closed_as": None}
