@@ -49,13 +49,6 @@ def one(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
 def whole(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
     """One incident with all that is known of it."""
     told = one(connection, row, now)
-    ours = select(strands.c.id).where(strands.c.incident_id == row.id)
-    newest = (
-        select(matches)
-        .where(matches.c.strand_id.in_(ours))
-        .order_by(matches.c.time.desc(), matches.c.id.desc())
-        .limit(NEWEST)
-    )
     told["timeline"] = sorted([*told["timeline"], *_acts(connection, row.id)], key=lambda each: each["time"])
     told["joined"] = [
         Message.from_plain(msgspec.json.decode(why)).to_plain()
@@ -63,8 +56,18 @@ def whole(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any
             select(strands.c.why).where(strands.c.incident_id == row.id, strands.c.why.is_not(None)).distinct()
         )
     ]
-    told["evidence"] = [_match(each) for each in connection.execute(newest)][::-1]
+    told["evidence"] = [_match(each) for each in _newest(connection, row.id)]
     return told
+
+
+def _newest(connection: Connection, number: int) -> list[Row[Any]]:
+    """The newest matches of an incident, by the time of their events. Strand by strand, so that an index finds them among a million."""
+    found: list[Row[Any]] = []
+    for strand in connection.scalars(select(strands.c.id).where(strands.c.incident_id == number)).all():
+        query = select(matches).where(matches.c.strand_id == strand).order_by(matches.c.id.desc()).limit(NEWEST)
+        found += connection.execute(query)
+        found = sorted(found, key=lambda each: (each.time or each.noted, each.id))[-NEWEST:]
+    return found
 
 
 def budget(connection: Connection, now: datetime) -> dict[str, Any]:
