@@ -4,8 +4,8 @@
 
 Wherever CrowdSec's `parser.assert` (or, where a folder has none, the events of its `scenario.assert`) gives an address, a user or a
 service, ours must be equal on the same line; of fail2ban's lines those labelled `match` in the default mode must be a failed sign-in from
-the labelled host and no other may be one. Some of these labels rest on earlier lines of the same connection, which a reader of lines
-does not know: they count in the share of all, and "of its own" is the share without them. Every line goes through the one door, `logs.formats.understood`, with its header. A miss is printed.
+the labelled host and no other may be one. Every line goes the way it goes in the service (watching.understanding): with its header through
+the one door, `logs.formats.understood`, and past what is remembered of connections, which begins anew with each file. A miss is printed.
 """
 
 import argparse
@@ -28,7 +28,9 @@ from benchmarks import material
 from benchmarks.tables import Table
 
 from beffroi.core.model import Fields, LogSource, UnfitError
+from beffroi.detect.values import micros_of
 from beffroi.logs.arrival import Form
+from beffroi.logs.formats.connections import Connections
 from beffroi.logs.formats.normal import Context
 from beffroi.logs.formats.understood import normalise
 
@@ -117,7 +119,6 @@ IMPOSSIBLE: Mapping[str, str] = {
     ),
 }
 """Lines of fail2ban's that no program writes, with the reason why ours differs."""
-SEVERAL = "rests on earlier lines of the connection"
 
 
 class Said(NamedTuple):
@@ -171,34 +172,30 @@ def _same_address(ours: str | None, value: str) -> bool:
 
 
 class Score(NamedTuple):
-    """Of `wanted` values or labels `right` were equal; `misses` say which were not; `several` of the wanted rest on several lines, of
-    which `guessed` were right nevertheless."""
+    """Of `wanted` values or labels `right` were equal; `misses` say which were not."""
 
     wanted: int
     right: int
     misses: Sequence[str]
     lines: int
     microseconds: float
-    several: int = 0
-    guessed: int = 0
-
-    @property
-    def own(self) -> float:
-        """The share of what a line says by itself."""
-        return (self.right - self.guessed) / (self.wanted - self.several) if self.wanted > self.several else 0.0
 
     @property
     def share(self) -> float:
         return self.right / self.wanted if self.wanted else 0.0
 
 
-def told(line: str) -> Said:
-    """What we say of one line of a file."""
+def told(line: str, connections: Connections | None = None) -> list[Said]:
+    """What we say of one line of a file: of itself, then of tries that it brings out, as far as the lines before are remembered."""
     try:
         found = normalise(Form.LINE, line.encode("utf-8", "surrogateescape"), NOW)
     except UnfitError:
-        return Said(None, {})
-    return Said(found[0].logsource, found[0].fields)
+        return [Said(None, {})]
+    connections = connections or Connections()
+    events = [
+        event for each in found for event in connections.hear("benchmark", each, micros_of(each.time or NOW.arrived))
+    ]
+    return [Said(event.logsource, event.fields) for event in events]
 
 
 def lines_of(folder: Path) -> list[str]:
@@ -242,7 +239,8 @@ def _hub(folder: Path) -> Iterator[tuple[str, bool]]:
     """(what was expected, whether ours is it) of every value, each on the line that fits best; what a parser says of a line is
     said of no other, while several attacks may be made of one line."""
     once = bool(_ASSERT.search(_read(folder / "parser.assert")))
-    left = [(line, told(line)) for line in lines_of(folder)]
+    connections = Connections()
+    left = [(line, told(line, connections)[0]) for line in lines_of(folder)]
     for expected in expectations(folder):
         piece = expected.pop("message", "").strip()
         fitting = [one for one in left if piece in one[0]] or left
@@ -279,44 +277,39 @@ def labelled(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             label = {}
 
 
-def rests_on_others(line: str, label: Mapping[str, Any]) -> bool:
-    """Whether a label is one that no line says alone: its host is not in it, or several tries of a connection make it one."""
-    if not label["match"]:
-        return False
-    named = "host" in label and label["host"] in line
-    return not named or "users" in label or "multiline" in label.get("desc", "").lower()
-
-
-def _fail2ban(path: Path) -> Iterator[tuple[str, bool, bool]]:
-    """(the line, whether ours says the same, whether it can say it alone) of every line in the default mode."""
+def _fail2ban(path: Path) -> Iterator[tuple[str, bool]]:
+    """(the line, whether ours says the same) of every line in the default mode."""
+    connections = Connections()
     for line, label in labelled(path):
-        said = told(line)
-        right = (said.failed and said.agrees("source_ip", label.get("host", ""))) if label["match"] else not said.failed
-        if right and label["match"] and "user" in label:
-            right = said.user == label["user"]
-        several = rests_on_others(line, label)
-        reason = SEVERAL if several else next((why for piece, why in IMPOSSIBLE.items() if piece in line), "")
-        yield f"{path.name}{f' ({reason})' if reason else ''}: {line[:160]}", right, not several
+        failures = [said for said in told(line, connections) if said.failed]
+        right = any(_as_labelled(said, label) for said in failures) if label["match"] else not failures
+        reason = next((why for piece, why in IMPOSSIBLE.items() if piece in line), "")
+        yield f"{path.name}{f' ({reason})' if reason else ''}: {line[:160]}", right
+
+
+def _as_labelled(said: Said, label: Mapping[str, Any]) -> bool:
+    """Whether a failure is the labelled one; where the label names no host, it must have one all the same."""
+    whence = said.agrees("source_ip", label["host"]) if "host" in label else said.address is not None
+    return whence and said.user == label.get("user", said.user)
 
 
 def score(corpus: Path, family: Family) -> Score:
     """The score of a family, and how long one of its lines takes."""
     folder = corpus / "syslog"
     hub = [folder / "crowdsec-hub-tests" / name for name in family.hub]
-    cases = [(*case, True) for path in hub for case in _hub(path)]
+    cases = [case for path in hub for case in _hub(path)]
     samples = [folder / "fail2ban-samples" / name for name in family.fail2ban]
     cases += [case for path in samples for case in _fail2ban(path)]
     lines = [line for path in hub for line in lines_of(path)] + [line for path in samples for line, _ in labelled(path)]
     times = []
     for _ in range(ROUNDS):
+        connections = Connections()
         start = time.process_time()
         for line in lines:
-            told(line)
+            told(line, connections)
         times.append((time.process_time() - start) / max(len(lines), 1) * 1e6)
-    misses = [case for case, right, _ in cases if not right]
-    several = [right for _, right, alone in cases if not alone]
-    spent = statistics.median(times)
-    return Score(len(cases), len(cases) - len(misses), misses, len(lines), spent, len(several), sum(several))
+    misses = [case for case, right in cases if not right]
+    return Score(len(cases), len(cases) - len(misses), misses, len(lines), statistics.median(times))
 
 
 def table(corpus: Path, names: Sequence[str]) -> Table:
@@ -330,7 +323,6 @@ def table(corpus: Path, names: Sequence[str]) -> Table:
                 "right": found.right,
                 "wanted": found.wanted,
                 "share": found.share,
-                "own": found.own,
                 "microseconds": found.microseconds,
             }
         )
@@ -340,7 +332,6 @@ def table(corpus: Path, names: Sequence[str]) -> Table:
         "right": ("right", ",d"),
         "wanted": ("of", ",d"),
         "share": ("share", ".1%"),
-        "own": ("of its own", ".1%"),
         "microseconds": ("µs a line", ".1f"),
     }
     return Table("formats", "Log lines understood", columns, rows, notes)

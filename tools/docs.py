@@ -6,6 +6,7 @@ from pathlib import Path
 
 from beffroi.core import config, errors
 from beffroi.logs.formats.fields import NAMES
+from beffroi.service.checks import NAMES as NAMES_OF_CHECKS
 from beffroi.store import settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -84,8 +85,28 @@ def settings_page() -> str:
     )
 
 
+def doctor_page() -> str:
+    """docs/doctor.md: every check."""
+    rows = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in NAMES_OF_CHECKS.items()]
+    return "\n".join(
+        [
+            HEAD,
+            "# What `beffroi doctor` looks at\n",
+            "`beffroi doctor` shows what is not as it should be and what to do; `--all` shows everything, with the facts behind it. With sudo it",
+            "sees the firewall's rules, who has a port, and what disks say of themselves. The exit code is 1 where something is bad.\n",
+            '`--json` gives one document, `{"checks": […]}`; each check has `check` (below), `state` (`good`, `warning`, `bad`, `unknown`), and as',
+            "sentences in the language asked for `what`, `do` (what to do, or null) and `facts` (or null). Names and keys stay as they are.\n",
+            "| Check | What it is about |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
+    "doctor.md": doctor_page,
     "errors.md": errors_page,
     "fields.md": fields_page,
     "settings.md": settings_page,

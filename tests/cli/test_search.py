@@ -9,11 +9,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from beffroi.cli.main import main
 from beffroi.cli.search import moment
 from beffroi.core.errors import UsageError
 from beffroi.logs.archive import Archiver, load_index
+from beffroi.logs.sources import records
+from beffroi.logs.sources.proofs import Key, ProofKind
+from beffroi.store import Store
+from beffroi.store.tables import sources
 from tests.logs.archive.made import row, rows
 
 Said = tuple[int, str, str]
@@ -50,6 +55,22 @@ def test_json_lines_are_the_events_and_nothing_else(search: Callable[..., Said])
     assert list(events[0]) == ["time", "arrived", "source", "host", "logsource", "fields", "raw"]
 
 
+def test_a_source_is_named_as_people_call_it(search: Callable[..., Said], tmp_path: Path) -> None:
+    assert search("--source", "PC")[0] == 2  # no store: nothing is known of it, and nothing is made by looking
+    assert not (tmp_path / "data" / "store.db").exists()
+    with Store.open(tmp_path / "data") as store, store.write() as change:
+        for key, name in (("a", "PC de l’accueil"), ("b", "NAS"), ("c", "NAS")):
+            records.add(change, Key(ProofKind.TOKEN, key), name, "any", accepted=True, now=datetime.now(UTC))
+        change.execute(update(sources).where(sources.c.proof == "a").values(id="s1"))
+    code, out, err = search("--json", "--source", "pc de l’accueil")
+    assert (code, err) == (0, "")
+    assert {json.loads(line)["source"] for line in out.splitlines()} == {"s1"}
+    code, out, err = search("--source", "NAS")
+    assert (code, out, err.count("\n"), err.count("(token)")) == (2, "", 1, 2)
+    code, out, _ = search("--json", "--source", "s-0123456789")  # one that is known no more may have left events
+    assert (code, out) == (0, "")
+
+
 def test_csv_disarms_formulas(search: Callable[..., Said]) -> None:
     code, out, _ = search("--csv", "--limit", "2")
     (head, first, second) = csv.reader(io.StringIO(out))
@@ -69,10 +90,10 @@ def test_a_person_reads_lines_that_fit_and_move_no_cursor(
     assert (code, err) == (0, "")
     day, head, said, more, second, *_ = out.splitlines()
     assert day == "2026-11-25"
-    assert head == "12:00:00  nas  linux/sshd"
+    assert head == "13:00:00  nas  linux/sshd"  # as the house reads a clock
     assert said.startswith("          Failed password for invalid user �[31m")
     assert more.endswith("…")
-    assert second == "12:00:00  PC-19  windows/security"
+    assert second == "13:00:00  PC-19  windows/security"
     assert "The newest 2 events. Older ones: --until 2026-11-25T12:00:00.199000Z" in out
     assert all(len(line) <= columns for line in out.splitlines()[:-1])
     assert "\x1b" not in out

@@ -157,9 +157,22 @@ def test_networks_and_plain_receivers_are_checked_as_they_are_read(tmp_path: Pat
     assert found.networks == ("192.0.2.0/24", "2001:db8::/32")
     bad = written(tmp_path / "bad.toml", '[listen]\nplain = ["syslog_tcp"]\nnetworks = ["192.0.2.1/24"]\n')
     assert faults(bad, env) == [
-        'line 2: listen.plain: there is no receiver "syslog_tcp" with TLS; there are: relp, bulk, hec, otlp, lumberjack',
+        'line 2: listen.plain: there is no receiver "syslog_tcp" with TLS; there are: ' + ", ".join(config.SECURED),
         'line 3: listen.networks: "192.0.2.1/24" is not a network',
     ]
+
+
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [("9100", Listen("127.0.0.1", 9100)), ('"0.0.0.0:9100"', Listen("0.0.0.0", 9100)), ("false", None), (None, None)],
+)
+def test_figures_stay_on_this_machine_unless_an_address_is_stated(
+    stated: str | None, read: Listen | None, tmp_path: Path, env: dict[str, str]
+) -> None:
+    text = "" if stated is None else f"[listen]\nmetrics = {stated}\n"
+    found = config.load(written(tmp_path / "b.toml", text), env=env)
+    assert found.metrics == read
+    assert "metrics" not in found.listen
 
 
 def test_files_are_followed_with_their_log_source(tmp_path: Path, env: dict[str, str]) -> None:

@@ -39,7 +39,7 @@ class House:
 
     def __init__(
         self, folder: Path, *, plain: tuple[str, ...] = (), settings: str = "", cache: Path | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None, listen: str = "",
     ) -> None:  # fmt: skip
         self.folder = folder
         self.data = folder / "data"
@@ -52,7 +52,7 @@ class House:
         named = ", ".join(f'"{name}"' for name in plain)
         self._text = (
             f'[paths]\ndata = "{self.data}"\ncache = "{cache or folder / "cache"}"\n'
-            f"[read]\njournal = false\n{settings}\n[listen]\nplain = [{named}]\n"
+            f"[read]\njournal = false\n{settings}\n[listen]\nplain = [{named}]\n{listen}"
         )
         self._configure()
 

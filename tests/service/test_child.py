@@ -91,7 +91,7 @@ def test_what_is_in_the_journal_becomes_matches(watch: Watch) -> None:
         position = await keep(shadows(1), b"{broken")
         await until(lambda: understanding.position == position)
         assert understanding.ready is not None
-        assert (understanding.ready.rules, understanding.ready.correlations) == (3, 1)
+        assert (understanding.ready.rules, understanding.ready.correlations) == (4, 1)
         assert watch.matches() == [SHADOWS]
         assert understanding.trouble is None
 

@@ -125,7 +125,7 @@ def test_machines_that_send_nothing_are_listed(store: Store) -> None:
     )
     assert said(store, chores.STRANGER) == [
         "PC-7 (192.0.2.7) is on the network and sends nothing",
-        "192.0.2.8 (192.0.2.8) is on the network and sends nothing",
+        "192.0.2.8 is on the network and sends nothing",
     ]
     chores.tell_strangers(store, [], NOW)
     assert said(store, chores.STRANGER) == []

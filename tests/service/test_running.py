@@ -2,15 +2,17 @@
 
 import asyncio
 import resource
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from sqlalchemy import insert
 
-from beffroi.core.config import load
+from beffroi.core.config import Listen, load
 from beffroi.service import running
 from beffroi.service.running import Service
 from beffroi.store import Store, feed, findings, tables
@@ -33,7 +35,7 @@ def test_a_part_that_falls_is_begun_again_and_told(service: Service, monkeypatch
         nonlocal begun
         begun += 1
         if begun < 3:
-            raise OSError("the disk is gone")
+            raise OSError(5, "of Odette Lambin")
 
     async def main() -> None:
         async with asyncio.timeout(10):
@@ -44,7 +46,63 @@ def test_a_part_that_falls_is_begun_again_and_told(service: Service, monkeypatch
     service._tell_troubles(datetime.now(UTC))
     with service.store.read() as connection:
         [finding] = findings.opened(connection, "house.trouble")
-    assert "the disk is gone" in str(finding.message)
+    assert "OSError (Input/output error)" in str(finding.message)
+    assert "Odette" not in str(finding.message)
+
+
+def test_the_socket_for_commands_gets_up_again_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "AGAIN", 0.01)
+    stop, begun = asyncio.Event(), 0
+
+    async def serve_commands() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            stop.set()
+        raise OSError(5, "the socket is gone")
+
+    async def main() -> None:
+        async with asyncio.timeout(60):
+            await service.run([("serve commands", serve_commands)], stop)
+
+    service.receiving.clear()
+    asyncio.run(main())
+    assert begun >= 3
+
+
+def test_the_listeners_show_the_server_s_new_certificate_without_a_restart(service: Service) -> None:
+    [receiving] = [each for each in service.receiving if each.name == "syslog_tls"]
+    receiving._listen = Listen("127.0.0.1", 0)
+    own = service._own
+
+    async def shown() -> bytes:
+        """The certificate that a device meets; that it is of next year is no matter here."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        assert receiving.bound is not None
+        _, writer = await asyncio.open_connection("127.0.0.1", receiving.bound.port, ssl=context)
+        certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return certificate
+
+    async def main() -> tuple[bytes, bytes, bytes]:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            task = group.create_task(receiving.run())
+            await receiving.tried.wait()
+            before = await shown()
+            await service._look_around(datetime.now(UTC) + timedelta(days=300))
+            early = await shown()
+            assert service._own == own
+            await service._look_around(datetime.now(UTC) + timedelta(days=340))
+            after = await shown()
+            task.cancel()
+        return before, early, after
+
+    before, early, after = asyncio.run(main())
+    assert before == early != after
+    assert x509.load_der_x509_certificate(after).not_valid_after_utc > own.expires + timedelta(days=300)
+    assert service._own.expires > own.expires + timedelta(days=300)  # with which the sign of life is sent
+    assert service.keeper.own_certificate != running._der(own.chain)
 
 
 def test_what_sources_showed_is_remembered_by_the_minute_and_not_by_the_result(service: Service) -> None:

@@ -109,7 +109,7 @@ def test_rules_that_change_between_two_batches_keep_what_correlations_remember(t
     )
     with real(tmp_path) as line:
         ready = line.begin()
-        assert (ready.rules, ready.correlations, ready.refused, ready.fresh) == (3, 1, [], False)
+        assert (ready.rules, ready.correlations, ready.refused, ready.fresh) == (4, 1, [], False)
         assert told(line.results(first)) == [SHADOWS]
         rules(tmp_path / "rules", RULES.replace("delete shadows", "never said"))
         begin = Begin(str(tmp_path / "journal"), [str(tmp_path / "rules")], None, "Europe/Brussels", {}, [])

@@ -17,6 +17,7 @@ SHADOWS = "11111111-2222-4333-8444-000000000001"
 MANY = "11111111-2222-4333-8444-000000000002"
 FAILED = "11111111-2222-4333-8444-000000000003"
 DOOR = "11111111-2222-4333-8444-000000000004"
+REFUSED = "11111111-2222-4333-8444-000000000005"
 RULES = f"""
 title: Shadow copies are deleted
 id: {SHADOWS}
@@ -51,6 +52,14 @@ detection:
     selection: {{message|contains: 'door is open'}}
     condition: selection
 level: medium
+---
+title: Somebody was not let in
+id: {REFUSED}
+logsource: {{product: linux, service: sshd}}
+detection:
+    selection: {{outcome: failure}}
+    condition: selection
+level: low
 """
 
 

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import click
 import orjson
 
+from beffroi.cli.client import act
 from beffroi.cli.options import Shared, shared_options
 from beffroi.cli.owner import become_owner
+from beffroi.core.config import Config
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, UsageError
 from beffroi.core.model import Fault, LogSource
@@ -26,6 +28,7 @@ from beffroi.detect.values import moment_of
 COLUMNS = ("time", "arrived", "source", "host", "logsource", "fields", "raw")
 SHOWN = 100  # events for a person, unless --limit says otherwise
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+IDENTIFIER = re.compile(r"s-[0-9a-f]{10}", re.ASCII)
 _AGO = re.compile(r"-(\d{1,6})([smhdw])", re.ASCII)
 
 
@@ -34,7 +37,8 @@ _AGO = re.compile(r"-(\d{1,6})([smhdw])", re.ASCII)
     "--since", metavar="TIME", help="From this time on: ISO 8601 (without a zone: the house's), or -2h, -30m, -7d."
 )
 @click.option("--until", metavar="TIME", help="Before this time.")
-@click.option("--source", "sources", multiple=True, metavar="ID", help="From this source; may be given again.")
+@click.option("--source", "sources", multiple=True, metavar="SOURCE",
+              help="From this source, by its name or identifier; may be given again.")  # fmt: skip
 @click.option(
     "--host", "hosts", multiple=True, metavar="NAME", help="From this machine, * for any text; may be given again."
 )
@@ -64,16 +68,16 @@ def search(shared: Shared, **options: Any) -> Exit:
     if shared.json and options["as_csv"]:
         raise UsageError("--json and --csv cannot both be had", verb="search")
     config = load_config(options["config"], data_dir=options["data_dir"])
-    query, limit = _query(options, ZoneInfo(config.time_zone), datetime.now(UTC), shared, as_csv=options["as_csv"])
+    zone = ZoneInfo(config.time_zone)
+    options["sources"] = tuple(_identifier(config, each) for each in options["sources"])
+    query, limit = _query(options, zone, datetime.now(UTC), shared, as_csv=options["as_csv"])
     faults: list[Fault] = []
     become_owner(config.data_dir)
     folder = config.data_dir / "archive"
     if (config.data_dir / "journal").is_dir():  # a house of today has a journal and no archive yet
         folder.mkdir(mode=0o750, exist_ok=True)
     # What came in lately is not in the archive yet: it is read from the journal.
-    tail = rows(
-        config.data_dir / "journal", ZoneInfo(config.time_zone), load_index(folder).position, None, faults.append
-    )
+    tail = rows(config.data_dir / "journal", zone, load_index(folder).position, None, faults.append)
     found = run(folder, query, tail=tail, sql=options["sql"], faults=faults)
     start = time.monotonic()
     try:
@@ -82,13 +86,23 @@ def search(shared: Shared, **options: Any) -> Exit:
         elif options["as_csv"]:
             _csv(_rows(found, limit), None if options["sql"] else COLUMNS)
         else:
-            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit)
+            _shown(_rows(found, limit), shared, options, lambda: time.monotonic() - start, limit, zone)
     finally:
         found.close()
     say = words(spoken(shared.lang))
     for fault in faults:
         click.echo(say("not searched: {fault}", fault=fault.told), err=True)
     return Exit.PARTLY if faults else Exit.DONE
+
+
+def _identifier(config: Config, source: str) -> str:
+    """The identifier of a source that a person named. One that is whole is taken as it is: the archive may hold events of sources
+    that are known no more. Raises UsageError where there is no such source, or several."""
+    if IDENTIFIER.fullmatch(source):
+        return source
+    if not (config.data_dir / "store.db").exists():  # nothing is made by looking for something
+        raise UsageError('There is no source "{source}"; `beffroi sources list` shows them', source=source)
+    return str(act(config, "sources.find", {"source": source})["id"])
 
 
 def _query(
@@ -201,6 +215,7 @@ def _shown(
     options: dict[str, Any],
     seconds: Callable[[], float],
     limit: int | None,
+    zone: ZoneInfo,
 ) -> None:
     from rich.console import Console
 
@@ -216,7 +231,7 @@ def _shown(
     if options["sql"] is not None:
         table(console, rows, say)
         return
-    count, oldest = events(console, rows, say, options["text"])
+    count, oldest = events(console, rows, say, options["text"], zone)
     if shared.quiet:
         return
     console.print()

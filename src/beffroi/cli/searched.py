@@ -1,8 +1,10 @@
 """Found events for a person to read: by day, a line that says when, where and of what, and below it what was said."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from textwrap import wrap
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from rich.console import Console
@@ -19,19 +21,22 @@ DULL = frozenset(
 LONGEST = 4_000  # characters of a value that are looked at
 
 
-def events(console: Console, rows: Iterator[dict[str, Any]], say: Words, text: str | None) -> tuple[int, str]:
-    """Print events; how many there were, and the time of the last."""
+def events(
+    console: Console, rows: Iterator[dict[str, Any]], say: Words, text: str | None, zone: ZoneInfo
+) -> tuple[int, str]:
+    """Print events, at the times of the house's zone; how many there were, and the time of the last as it is kept."""
     count, day, time = 0, "", ""
     for event in rows:
         count += 1
         time = event["time"]
-        if time[:10] != day:
-            day = time[:10]
+        local = datetime.fromisoformat(time).astimezone(zone).isoformat()
+        if local[:10] != day:
+            day = local[:10]
             console.print(Text(f"\n{day}" if count > 1 else day, style="bold"))
         source = event["logsource"]
         kind = "/".join(part for part in source.values() if part) or say("log source unknown")
         head = Text.assemble(
-            (f"{time[11:19]}", "dim"), "  ", (printable(event["host"] or say("machine not named")), "bold blue"),
+            (f"{local[11:19]}", "dim"), "  ", (printable(event["host"] or say("machine not named")), "bold blue"),
             "  ", (printable(kind), "cyan"),
         )  # fmt: skip
         number = event["fields"].get("EventID")

@@ -53,7 +53,7 @@ def list_sources(shared: Shared, config: Config) -> None:
         return say("{state}, may be silent until {day}", state=now, day=day(until)) if ahead else now
 
     def proof(row: dict[str, Any]) -> str:
-        known = proofs[row["assurance"]]
+        known = say("this machine itself") if row["proof"] == "local" else proofs[row["assurance"]]
         return say("{proof} until {day}", proof=known, day=day(row["expires"])) if row["expires"] else known
 
     table(
@@ -138,14 +138,18 @@ def token(shared: Shared, config: Config, name: str, *, renew: bool) -> None:
 @sources.command()
 @click.argument("name", metavar="NAME")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write the files to.")
-@click.option("--renew", is_flag=True, help="Replace the certificate of the source NAME; the old one is void at once.")
+@click.option("--renew", is_flag=True, help="For the source NAME that is there; what it has counts until it ends.")
+@click.option("--replace", is_flag=True, help="For the source NAME that is there; what it has is void at once.")
 @shared_options
 @house_options
-def certificate(shared: Shared, config: Config, name: str, out: Path, *, renew: bool) -> None:
+def certificate(shared: Shared, config: Config, name: str, out: Path, *, renew: bool, replace: bool) -> None:
     """Make a source NAME that shows a certificate; write its key, its certificate and the authority to trust."""
+    if renew and replace:
+        raise UsageError("Say either --renew or --replace")
     say = _say(shared)
     paths = _wanted(name, out)
-    row = apart(config.data_dir, lambda: act(config, "sources.certificate", {"name": name, "renew": renew}))
+    asked = {"name": name, "renew": renew, "replace": replace}
+    row = apart(config.data_dir, lambda: act(config, "sources.certificate", asked))
     for path, kind in paths.items():
         _write(path, row.pop(kind), 0o600 if kind == "key" else 0o644)
     files = {kind: shown(path) for path, kind in paths.items()}

@@ -27,7 +27,7 @@ def status(shared: Shared, config: Config) -> None:
         return
     language = spoken(shared.lang)
     say = words(language)
-    click.secho(printable(_sentence(found, say)), bold=True, fg=_COLOURS[found["state"]])
+    click.secho(_hanging("", printable(_sentence(found, say))), bold=True, fg=_COLOURS[found["state"]])
     click.echo()
     facts = _facts(found, say, language)
     edge = max(len(label) for label, _ in facts) + 4
@@ -65,7 +65,10 @@ def _sentence(found: dict[str, Any], say: Words) -> str:
 def _facts(found: dict[str, Any], say: Words, language: str) -> list[tuple[str, str]]:
     """What one looks for first, each with its name."""
     listening = [each for each in found["receivers"] if each["port"] is not None]
-    sources = say("{count:,} heard, {silent:,} silent", count=found["sources"], silent=found["sources_silent"])
+    sources = say(
+        "{heard:,} of {count:,} heard, {silent:,} silent",
+        heard=found["heard"], count=found["sources"], silent=found["sources_silent"],
+    )  # fmt: skip
     if found["sources_waiting"]:
         sources += ", " + say("{count:,} new: decide with `beffroi sources`", count=found["sources_waiting"])
     facts = [
@@ -78,7 +81,7 @@ def _facts(found: dict[str, Any], say: Words, language: str) -> list[tuple[str, 
         facts += [
             (say("At present"), say("{rate} events a second, understood within {lag} s", rate=rate,
                                     lag=number(found["journal_lag_s"], language, 1))),
-            (say("Listening"), ", ".join(f"{each['name']} {each['port']}" for each in listening) or say("nowhere")),
+            (say("Listening"), ", ".join(f"{each['name']}\u00a0{each['port']}" for each in listening) or say("nowhere")),
             (say("Rules"), number(found["rules"] or 0, language)),
         ]  # fmt: skip
     facts.append((say("Free disk"), say("{count} GB", count=number(found["disk_free_bytes"] / 1e9, language, 1))))

@@ -1,8 +1,9 @@
 """`beffroi up`: the service, in the foreground, until Ctrl-C or until systemd stops it."""
 
 import asyncio
+import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ import click
 from beffroi.cli.options import Shared, shared_options
 from beffroi.cli.owner import become_owner
 from beffroi.core.config import Config, load
-from beffroi.core.errors import Exit
+from beffroi.core.errors import BeffroiError, DefectError, Exit
 from beffroi.core.model import Message, message
 from beffroi.core.wording import Words, printable, spoken, words
 
 if TYPE_CHECKING:
-    from beffroi.service.running import Service
+    from beffroi.service.running import Part, Service
 
 
 @click.command()
@@ -37,11 +38,17 @@ def up(shared: Shared, *, check: bool, data_dir: Path | None, config: Path | Non
         _tell(shared, say, message("Everything is there; Beffroi can start"))
         return Exit.DONE
     logs.set_up(person=sys.stderr.isatty())
-    asyncio.run(running.serve(loaded, partial(_servers, shared, say, loaded)))
+    try:
+        asyncio.run(running.serve(loaded, partial(_servers, shared, say, loaded)))
+    except (BeffroiError, OSError):
+        raise
+    except Exception:  # what it says may quote what came in, and this goes into the log
+        logging.getLogger("beffroi.service").exception("Beffroi fell")
+        raise DefectError from None
     return Exit.DONE
 
 
-def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> Iterable[Callable[[], Awaitable[None]]]:
+def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> Iterable["Part"]:
     """The socket for commands, and a word to the person who waits at a terminal."""
     from beffroi.service import doctor
     from beffroi.service.commands import serve
@@ -52,9 +59,9 @@ def _servers(shared: Shared, say: Words, config: Config, service: "Service") -> 
 
     app = application(service.store, local.owner, actions=(*ACTIONS, *actions(service), doctor.action(service)))
     app.router.routes.append(route(service, local.owner))
-    yield lambda: serve(app, local.listen(config.data_dir))
+    yield "serve commands", lambda: serve(app, local.listen(config.data_dir))
     if sys.stderr.isatty():
-        yield lambda: _greet(shared, say, service)
+        yield "greet", lambda: _greet(shared, say, service)
 
 
 async def _greet(shared: Shared, say: Words, service: "Service") -> None:

@@ -77,6 +77,12 @@ def _listen(value: Any) -> Listen | None:
     return Listen(address, port)
 
 
+def _metrics(value: Any) -> Listen | None:
+    """As `_listen`, but a bare port is one of this machine alone. Raises UnfitError."""
+    listen = _listen(value)
+    return listen._replace(address=listen.address or LOOPBACK) if listen is not None else None
+
+
 def _address(text: str) -> None:
     try:
         if text:
@@ -99,7 +105,7 @@ def _networks(value: Any) -> tuple[str, ...]:
 
 
 def _receivers(value: Any) -> frozenset[str]:
-    """Names of receivers that can do without TLS. Raises UnfitError."""
+    """Names of listeners that can do without TLS. Raises UnfitError."""
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise UnfitError(message('a list of receivers is expected (["bulk", "hec"])'))
     strange = [each for each in value if each not in SECURED]
@@ -156,8 +162,9 @@ RECEIVERS: Final = {
 }
 """Each receiver with the port it listens on and what it is."""
 
-SECURED: Final = ("relp", "bulk", "hec", "otlp", "lumberjack")
-"""Receivers that speak TLS unless `listen.plain` names them."""
+SECURED: Final = ("relp", "bulk", "hec", "otlp", "lumberjack", "metrics")
+"""Listeners that speak TLS unless `listen.plain` names them; the metrics do so only beyond this machine."""
+LOOPBACK: Final = "127.0.0.1"
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
@@ -181,6 +188,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     *(
         Setting(f"listen.{name}", str(port), f'Where {what} is received: a port, "address:port", or false.', _listen)
         for name, (port, what) in RECEIVERS.items()
+    ),
+    Setting(
+        "listen.metrics",
+        "false",
+        'Where figures for Prometheus are given (/metrics): a port of this machine alone, "address:port" (in TLS), or false.',
+        _metrics,
     ),
     Setting(
         "listen.plain",
@@ -223,6 +236,8 @@ class Config:
     file: Path | None = None
     listen: Mapping[str, Listen | None] = field(default_factory=lambda: dict(_LISTEN))
     """For each of RECEIVERS where it listens; None: it does not."""
+    metrics: Listen | None = None
+    """Where figures are given; None: on the socket for commands only."""
     plain: frozenset[str] = frozenset()
     networks: tuple[str, ...] | None = None
     """None: the private ones that this machine is attached to."""
@@ -268,6 +283,7 @@ def load(
         time_zone=stated.get("house.time_zone", "Europe/Brussels"),
         file=found,
         listen={name: stated.get(f"listen.{name}", default) for name, default in _LISTEN.items()},
+        metrics=stated.get("listen.metrics"),
         plain=stated.get("listen.plain", frozenset()),
         networks=stated.get("listen.networks"),
         journal=stated.get("read.journal", True),

@@ -29,6 +29,7 @@ import msgspec
 from beffroi.core.errors import InputError, StoreError, UsageError
 from beffroi.core.model import Fault, message
 from beffroi.rules.archive import ArchiveLimits, fetch, shown, unpack
+from beffroi.rules.repository import PACK
 from beffroi.store import Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.files import sync_folder
@@ -104,6 +105,12 @@ def live(folder: Path) -> Path | None:
     """The rules in use, as a folder that stays the same while it is read; None where nothing was ever loaded."""
     chosen = _live_set(folder)
     return None if chosen is None else folder / SETS / chosen / RULES
+
+
+def folders(folder: Path) -> list[Path]:
+    """Where the rules at work lie: Beffroi's own, and those that somebody loaded."""
+    loaded = live(folder)
+    return [PACK] if loaded is None else [PACK, loaded]
 
 
 def update(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from beffroi.core.discreet import Word
 from beffroi.core.errors import InputError, StoreError
 from beffroi.core.model import Fault, Message, message
 from beffroi.store import Store
@@ -177,7 +178,7 @@ class Understanding:
                     room = max(0, FAULTS - len(self.faults))
                     self.faults += [Fault.from_plain(fault) for fault in each.faults[:room]]
                     for defect in each.understood.defects:
-                        log.error("a message could not be understood: %s", defect)
+                        log.error("a message could not be understood: %s", Word(defect))
             if results:
                 self.position = max(self.position, *(each.position for each in results))
                 self.events += sum(each.events for each in results)

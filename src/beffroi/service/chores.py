@@ -168,13 +168,17 @@ def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) 
         still = set()
         for each in strangers:
             still.add(each.mac or each.address)
-            name = each.name or each.address
+            said = (
+                message("{name} ({address}) is on the network and sends nothing", name=each.name, address=each.address)
+                if each.name
+                else message("{address} is on the network and sends nothing", address=each.address)
+            )
             findings.raise_(
                 change,
                 STRANGER,
                 each.mac or each.address,
                 "informational",
-                message("{name} ({address}) is on the network and sends nothing", name=name, address=each.address),
+                said,
                 now=now,
             )
         findings.close_others(change, STRANGER, still, now=now)

@@ -1,36 +1,37 @@
 """First aid: what can be known of the machine is looked at by the command itself, what can be known of the house by an Action."""
 
-import ctypes
 import os
 import shutil
-import subprocess
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
 
 from beffroi.core.config import Config
 from beffroi.core.errors import StoreError
-from beffroi.core.model import Message, message
+from beffroi.core.model import LogSource, Message, message
+from beffroi.detect.logsources import applies, targets
 from beffroi.logs.archive import index
 from beffroi.logs.journal.writer import RESERVE_BYTES
-from beffroi.logs.sources import records
-from beffroi.service import checks, installing
+from beffroi.logs.sources import certificates, upkeep
+from beffroi.rules.repository import load
+from beffroi.rules.update import folders
+from beffroi.service import checks, machine
 from beffroi.service.checks import Check
 from beffroi.service.status import status
 from beffroi.store import Store, findings, keys, ledger, settings
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.authorities import SERVER, Kind
+from beffroi.watching.networks import is_loopback
 
 if TYPE_CHECKING:
+    from beffroi.service.receivers import Receiving
     from beffroi.service.running import Service
 
-TOLD_ELSEWHERE: Final = ("source.new", "source.quiet", "receiver.deaf", "network.unheard")
+TOLD_ELSEWHERE: Final = ("source.new", "source.quiet", "source.certificate", "receiver.deaf", "network.unheard")
 """Kinds of findings that checks of their own tell, or that are nothing to be mended here."""
-STATUS: Final = 40  # where `status` stands in struct timex on 64 bits (adjtimex(2))
-UNSYNCHRONISED: Final = 0x40  # STA_UNSYNC
 
 
 def house(store: Store, service: "Service | None", now: datetime) -> list[Check]:
@@ -54,89 +55,113 @@ def house(store: Store, service: "Service | None", now: datetime) -> list[Check]
         found.append(checks.ledger(verified.entries, len(verified.faults)))
         found.append(checks.archive(trouble, settings.get(connection, "archive.days")))
         found += [
-            checks.certificate("certificate.device", each.id, datetime.fromisoformat(each.expires), now)
-            for each in records.listed(connection, now)
-            if each.expires is not None
+            checks.device(each.source_id, each.expires, upkeep.ending_of(each, now), each.name, now)
+            for each in certificates.used(connection)
         ]
         found += [
-            checks.finding(each.kind, each.severity, each.message)
+            checks.finding(each.kind, each.id, each.severity, each.message)
             for each in findings.opened(connection)
             if each.kind not in TOLD_ELSEWHERE
         ]
-    for file in (SERVER, *(kind.file for kind in Kind)):
-        pem = keys.read(store.data_dir / keys.FOLDER / file)
-        if pem is not None:
-            with suppress(ValueError):
-                ends = x509.load_pem_x509_certificate(pem).not_valid_after_utc
-                found.append(checks.certificate("certificate", file.removesuffix(".pem"), ends, now))
+    found += _own_certificates(store, now)
     if service is not None:
         ready = service.understanding.ready
         found.append(checks.rules(ready.rules if ready else None, len(ready.refused) if ready else 0))
         found.append(checks.lag(service.lag_seconds))
+        read = service.config.journal
+        found.append(checks.journal(read, machine.journal_trouble() if read else None))
+    return found
+
+
+def _own_certificates(store: Store, now: datetime) -> list[Check]:
+    called = {SERVER: "server", **{kind.file: f"authority.{kind.name.lower()}" for kind in Kind}}
+    found = []
+    for file, name in called.items():
+        pem = keys.read(store.data_dir / keys.FOLDER / file)
+        if pem is not None:
+            with suppress(ValueError):
+                ends = x509.load_pem_x509_certificate(pem).not_valid_after_utc
+                found.append(checks.certificate(f"certificate.{name}", ends, now))
     return found
 
 
 def action(service: "Service | None") -> Action:
-    """The Action `doctor`: the checks as plain data, and what the receivers say."""
+    """The Action `doctor`: the checks as plain data, who listens, and which configuration the service runs with."""
 
     def look(store: Store, _actor: Actor, _arguments: Nothing) -> dict[str, Any]:
-        told = status(store, service, datetime.now(UTC))
         found = [each.to_plain() for each in house(store, service, datetime.now(UTC))]
-        return {"running": told["running"], "receivers": told["receivers"], "checks": found}
+        told: dict[str, Any] = {"running": service is not None, "receivers": [], "checks": found}
+        if service is not None:
+            file = service.config.file
+            told["configuration"] = None if file is None else str(file.absolute())
+            told["started"] = service.started
+            told["receivers"] = [_listener(each) for each in (*service.receiving, *service.giving)]
+        return told
 
     return Action("doctor", look, Nothing, Role.VIEWER, writes=False)
 
 
-def machine(config: Config, told: dict[str, Any]) -> list[Check]:
+def _listener(each: "Receiving") -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "port": None if each.bound is None else each.bound.port,
+        "local": each.bound is not None and is_loopback(each.bound.address),
+        "trouble": None if each.trouble is None else each.trouble.to_plain(),
+    }
+
+
+def of_machine(config: Config, told: dict[str, Any]) -> list[Check]:
     """What the command can see of the machine; `told` is what the Action gave. As root it sees more."""
-    found = list(checks.service(told["running"], enabled()))
+    root = os.geteuid() == 0
+    found = list(checks.service(told["running"], *machine.unit()))
+    file = None if config.file is None else str(config.file.absolute())
+    changed = False
+    if told["running"] and config.file is not None:
+        with suppress(OSError):
+            changed = config.file.stat().st_mtime > told["started"]
+    running = told.get("configuration")
+    found.append(checks.configuration(file, running, started=told["running"], changed=changed))
     for each in told["receivers"]:
         trouble = None if each["trouble"] is None else Message.from_plain(each["trouble"])
-        listen = config.listen.get(each["name"])
-        holder = holder_of(listen.port, udp=each["name"] == "syslog_udp") if trouble and listen else None
+        listen = config.metrics if each["name"] == "metrics" else config.listen.get(each["name"])
+        udp = each["name"].endswith("_udp")
+        holder = machine.holder_of(listen.port, udp=udp) if trouble and listen else None
         found.append(checks.receiver(each["name"], each["port"], trouble, holder))
-    found.append(checks.clock(synchronised()))
+    reached = machine.listening(told["receivers"])
+    if reached:
+        found += checks.firewall(machine.firewall(reached), root=root, peer=machine.peer())
+    found.append(checks.clock(machine.clock()))
+    with suppress(OSError):
+        found.append(checks.health(machine.health(config.data_dir), root=root))
     return found
 
 
-def enabled() -> str | None:
-    """What systemd says of whether the service starts with the machine; None where there is no systemd to ask."""
-    program = shutil.which("systemctl")
-    if program is None:
-        return None
+def blind(config: Config, now: datetime) -> Check:
+    """Rules that see nothing, by what arrived of late. The rules are loaded here and not in the service, whose memory stands alone."""
+    ruleset = load(folders(config.rules_dir), cache_folder=config.cache_dir)
+    since = (now - checks.LATELY).date().isoformat()
     try:
-        asked = subprocess.run(  # noqa: S603 - nothing of it comes from outside
-            [program, "is-enabled", installing.UNIT], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return asked.stdout.strip() or None
+        parts = index.load(config.data_dir / "archive").parts
+    except StoreError:
+        parts = ()
+    arrived = {part.logsource for part in parts if part.day >= since}
+    kinds = Counter(str(rule.logsource) for rule in ruleset.rules if not _sees(rule.logsource, arrived))
+    return checks.blind(dict(kinds) if arrived else None, len(ruleset.rules))
 
 
-def synchronised() -> bool | None:
-    """Whether the kernel's clock is kept right (adjtimex(2), only read); None where it may not be asked."""
-    state = ctypes.create_string_buffer(512)  # all zero: modes 0 changes nothing
-    try:
-        if ctypes.CDLL(None).adjtimex(state) < 0:
-            return None
-    except (OSError, AttributeError):
-        return None
-    return not int.from_bytes(state.raw[STATUS : STATUS + 4], "little") & UNSYNCHRONISED
+def _sees(wanted: LogSource, arrived: set[LogSource]) -> bool:
+    """Whether a rule of a log source finds something to look at. Windows' channels stand in `service`, in small letters."""
+    if any(applies(wanted, source) for source in arrived):
+        return True
+    channels = {source.service for source in arrived if source.product == "windows"}
+    return any(
+        bool(channels) if not target.channels else any(channel.lower() in channels for channel in target.channels)
+        for target in targets(wanted) or ()
+    )
 
 
-def holder_of(port: int, *, udp: bool = False, proc: Path = Path("/proc")) -> str | None:
-    """The name of the program that has a port; None where nobody has it or it may not be seen (proc(5))."""
-    inodes = set()
-    for table in ("udp", "udp6") if udp else ("tcp", "tcp6"):
-        with suppress(OSError, ValueError, IndexError):
-            for line in (proc / "net" / table).read_text("ascii").splitlines()[1:]:
-                fields = line.split()
-                if int(fields[1].rpartition(":")[2], 16) == port and (udp or fields[3] == "0A"):  # 0A: listening
-                    inodes.add(f"socket:[{fields[9]}]")
-    for process in proc.glob("[0-9]*") if inodes else ():
-        with suppress(OSError):
-            for handle in (process / "fd").iterdir():
-                with suppress(OSError):
-                    if str(handle.readlink()) in inodes:
-                        return (process / "comm").read_text("utf-8", "replace").strip()
-    return None
+def looked(config: Config, told: dict[str, Any], blind: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything that was looked at, as plain data: what is wrong first."""
+    found = [each.to_plain() for each in of_machine(config, told)] + [*told["checks"], blind]
+    order = (checks.BAD, checks.WARNING, checks.UNKNOWN, checks.GOOD)
+    return sorted(found, key=lambda each: order.index(each["state"]))

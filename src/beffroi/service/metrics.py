@@ -3,13 +3,16 @@
 Labels are names of receivers, of levels and of states: none comes from outside, none names a person.
 """
 
+import asyncio
 import os
 import resource
 import shutil
+import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from beffroi.service.running import Service
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+FRESH: Final = 1.0
+"""Seconds for which figures over TCP are given again."""
 TAKEN: Final = ("messages", "taken")
 """What receivers call the messages that they handed over."""
 
@@ -143,10 +148,54 @@ def _kind(command: bytes) -> str:
     return "other"
 
 
-def route(service: "Service", who: Who) -> Route:
-    """`GET /metrics` for whoever may look."""
+class Page:
+    """`GET /metrics` over TCP, on bare ASGI. What was worked out a moment ago is given again: whoever asks all the time costs little."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.tally: Counter[str] = Counter()
+        self._registry = registry
+        self._asked = asyncio.Lock()
+        self._made = -FRESH
+        self._text = b""
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        """One request. HttpServer has seen to it that it is HTTP, and of one of our networks."""
+        if scope["path"] != "/metrics":
+            await _answer(send, 404, b"")
+        elif scope["method"] not in ("GET", "HEAD"):
+            await _answer(send, 405, b"")
+        else:
+            self.tally["asked"] += 1
+            await _answer(send, 200, await self._figures())
+
+    async def _figures(self) -> bytes:
+        async with self._asked:
+            if time.monotonic() - self._made >= FRESH:
+                self._text = await asyncio.to_thread(generate_latest, self._registry)
+                self._made = time.monotonic()
+            return self._text
+
+
+async def _answer(send: Any, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", TEXT.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def figures(service: "Service") -> CollectorRegistry:
+    """The service's figures, to be worked out when they are asked for."""
     registry = CollectorRegistry()
     registry.register(Figures(service))
+    return registry
+
+
+def route(service: "Service", who: Who) -> Route:
+    """`GET /metrics` for whoever may look."""
+    registry = figures(service)
 
     def metrics(request: Request) -> Response:  # not async: it reads the store, so it has a thread of its own
         actor = who(request)

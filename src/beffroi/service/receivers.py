@@ -9,16 +9,17 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from beffroi.core.config import Config, Listen
+from beffroi.core.discreet import Word
 from beffroi.core.model import Message, message
 from beffroi.logs.receivers import Limits, Lumberjack, Relp, SyslogTcp, SyslogTls, SyslogUdp
 from beffroi.logs.receivers.files import Drop, Follow, Followed, Journald
 from beffroi.logs.receivers.http.bulk import BulkReceiver
 from beffroi.logs.receivers.http.hec import HecReceiver
 from beffroi.logs.receivers.http.otlp import OtlpReceiver
-from beffroi.logs.receivers.http.serving import HttpServer
+from beffroi.logs.receivers.http.serving import HttpServer, Served
 from beffroi.store.authorities import Authorities
 from beffroi.watching.keeper import Keeper
-from beffroi.watching.networks import lets_in
+from beffroi.watching.networks import is_loopback, lets_in
 
 log = logging.getLogger("beffroi.receivers")
 
@@ -36,7 +37,10 @@ HTTP: Final[dict[str, Any]] = {"bulk": BulkReceiver, "hec": HecReceiver, "otlp":
 class Receiving:
     """One receiver at work: where it listens, whether in TLS, and what keeps it from listening."""
 
-    def __init__(self, name: str, listen: Listen, keeper: Keeper, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, name: str, listen: Listen, keeper: Keeper, tls: ssl.SSLContext | None, *, page: Served | None = None
+    ) -> None:
+        """`page` is what is served where nothing is received: the metrics."""
         self.name = name
         self.tls = tls is not None
         self.bound: Listen | None = None
@@ -44,6 +48,7 @@ class Receiving:
         self._listen = listen
         self._keeper = keeper
         self._context = tls
+        self._page = page
         self._counted: Callable[[], dict[str, int]] = dict
         self.tried = asyncio.Event()
         """It listens, or it is known that it cannot."""
@@ -56,7 +61,7 @@ class Receiving:
             except OSError as error:
                 self.bound = None
                 self.trouble = self._hindered(error)
-                log.warning("%s cannot listen on port %s: %s", self.name, self._listen.port, error.strerror)
+                log.warning("%s cannot listen on port %s: %s", Word(self.name), self._listen.port, error)
                 self.tried.set()
                 await asyncio.sleep(AGAIN)
                 continue
@@ -87,23 +92,22 @@ class Receiving:
             return lets_in(keeper.networks, peer)
 
         receiver: Any
-        if self.name in HTTP:
-            receiver = HttpServer(HTTP[self.name](keeper), listen, tls=self._context, welcome=welcome)
+        if self._page is not None or self.name in HTTP:
+            served = self._page or HTTP[self.name](keeper)
+            receiver = HttpServer(served, listen, tls=self._context, welcome=welcome)
             self._counted = lambda: dict(receiver.tally)
         else:
             secured = {} if self.name in ("syslog_udp", "syslog_tcp") else {"tls": self._context}
             receiver = STREAMS[self.name](listen, keeper, Limits(welcome=welcome), **secured)
             self._counted = lambda: asdict(receiver.counts)
         self.bound = Listen(listen.address, receiver.bind()[1])
-        served: Callable[[], Awaitable[None]] = receiver.serve
-        return served
+        serve: Callable[[], Awaitable[None]] = receiver.serve
+        return serve
 
     def _hindered(self, error: OSError) -> Message:
         port = self._listen.port
         if error.errno == errno.EADDRINUSE:
-            return message(
-                "another program has the port {port}, where {receiver} is to be received", port=port, receiver=self.name
-            )
+            return message("another program has the port {port}, which {receiver} needs", port=port, receiver=self.name)
         if isinstance(error, PermissionError):
             return message(
                 "the port {port} for {receiver} needs a right that only the installed service has",
@@ -111,7 +115,7 @@ class Receiving:
                 receiver=self.name,
             )
         return message(
-            "{receiver} cannot be received on port {port}: {reason}",
+            "{receiver} cannot listen on port {port}: {reason}",
             port=port,
             receiver=self.name,
             reason=error.strerror or str(error),
@@ -129,6 +133,16 @@ def receivers(config: Config, keeper: Keeper, authorities: Authorities) -> list[
         context = authorities.server_context(require_client=name not in HTTP) if secured else None
         made.append(Receiving(name, listen, keeper, context))
     return made
+
+
+def giving(config: Config, keeper: Keeper, authorities: Authorities, page: Served) -> list[Receiving]:
+    """The figures over TCP, where a person stated it: beyond this machine in TLS, to the networks of which is received."""
+    listen = config.metrics
+    if listen is None:
+        return []
+    plain = is_loopback(listen.address) or "metrics" in config.plain
+    context = None if plain else authorities.server_context(require_client=False, ask_client=False)
+    return [Receiving("metrics", listen, keeper, context, page=page)]
 
 
 def readers(config: Config, keeper: Keeper) -> list[Any]:

@@ -24,7 +24,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, select
 
+from beffroi.core import discreet
 from beffroi.core.config import Config
+from beffroi.core.discreet import Word
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
 from beffroi.incidents.raising import Raiser
@@ -32,13 +34,15 @@ from beffroi.logs.archive import load_index
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
-from beffroi.rules.repository import PACK, load
+from beffroi.rules.repository import load
 from beffroi.rules.switches import switched_off
-from beffroi.rules.update import live
+from beffroi.rules.update import folders as rule_folders
 from beffroi.service import chores, systemd
 from beffroi.service.child import Understanding
-from beffroi.service.receivers import Receiving, readers, receivers
+from beffroi.service.metrics import Page, figures
+from beffroi.service.receivers import Receiving, giving, readers, receivers
 from beffroi.store import Store, feed, findings, settings, tables
+from beffroi.store.authorities import DUE
 from beffroi.store.house import House
 from beffroi.watching import networks, recorder, selftest
 from beffroi.watching.archiving import Done, Job
@@ -78,6 +82,9 @@ FILES: Final = 16_384
 NEIGHBOURLY: Final = 7 * DAY
 """Seconds for which a machine counts as being on the network."""
 
+Part = tuple[str, Callable[[], Awaitable[None]]]
+"""What a part of the service is called in the log, and what does it: begun again where it fails, so it opens what it needs itself."""
+
 
 class Service:
     """One house's service. Make it with `opened`, run it once."""
@@ -105,6 +112,8 @@ class Service:
         )
         self.understanding = Understanding(store, self._begin, tell=self._understood)
         self.receiving: list[Receiving] = receivers(config, self.keeper, self.house.authorities)
+        self.giving = giving(config, self.keeper, self.house.authorities, Page(figures(self)))
+        """Who listens without receiving: the figures for Prometheus, where a person stated it."""
         self.reading = readers(config, self.keeper)
         self.neighbours = Neighbours()
         self.ready = asyncio.Event()
@@ -146,8 +155,8 @@ class Service:
 
     # --- life ---------------------------------------------------------------------------------------------------------------
 
-    async def run(self, serve: Iterable[Callable[[], Awaitable[None]]], stop: asyncio.Event) -> None:
-        """Until `stop` is set. `serve` are further servers (the socket for commands)."""
+    async def run(self, further: Iterable[Part], stop: asyncio.Event) -> None:
+        """Until `stop` is set. `further` are parts that others bring (the socket for commands); they are upheld as our own."""
         off = await asyncio.to_thread(chores.was_off, self.store, datetime.now(UTC))
         if off is not None:
             log.warning("%s", off)
@@ -170,11 +179,12 @@ class Service:
                 group.create_task(self._upheld(f"receive {each.name}", each.run), name=f"receive {each.name}")
                 for each in self.receiving
             ]
+            tasks += [group.create_task(self._upheld(f"give {each.name}", each.run)) for each in self.giving]
             tasks += [
                 group.create_task(self._upheld(f"read {each.name}", each.serve), name=f"read {each.name}")
                 for each in self.reading
             ]
-            tasks += [group.create_task(_run(work), name="serve commands") for work in serve]
+            tasks += [group.create_task(self._upheld(name, work), name=name) for name, work in further]
             announcing = group.create_task(self._announce(), name="announce")
             await stop.wait()
             systemd.notify("STOPPING=1")
@@ -188,8 +198,8 @@ class Service:
             try:
                 await work()
             except Exception as error:
-                log.exception("%s: failed, and is begun again in %s s", name, AGAIN)
-                reason = f"{type(error).__name__}: {error}"[:300]
+                log.exception("%s: failed, and is begun again in %s s", Word(name), AGAIN)
+                reason = discreet.error(error)[:300]
                 told = message(
                     "a part of Beffroi failed and was begun again ({name}): {reason}", name=name, reason=reason
                 )
@@ -199,7 +209,7 @@ class Service:
                 return
 
     async def _announce(self) -> None:
-        for each in self.receiving:
+        for each in (*self.receiving, *self.giving):
             await each.tried.wait()
         await self.understanding.began.wait()
         self.ready.set()
@@ -293,7 +303,7 @@ class Service:
             return records.meet(change, stranger, now=datetime.now(UTC))
 
     def _begin(self) -> Begin:
-        folders = _rule_folders(self.config)
+        folders = rule_folders(self.config.rules_dir)
         return Begin(
             journal=str(self.config.data_dir / "journal"),
             rules=[str(folder) for folder in folders],
@@ -355,12 +365,16 @@ class Service:
         await asyncio.to_thread(self._let_go, now)
         if await asyncio.to_thread(self.house.authorities.renew_if_due, now):
             log.info("the server's certificate was renewed")
+        if self._own.expires - now < DUE:
+            self._own = await asyncio.to_thread(self.house.authorities.device, OWN, now)
+            self.keeper.own_certificate = _der(self._own.chain)
         if self.waiting.held():
             await self._sources_changed()
 
     def _tell_troubles(self, now: datetime) -> None:
         """Findings of the service about itself: receivers that cannot listen, a full disk, nothing understood."""
-        troubles = {each.name: each.trouble for each in self.receiving if each.trouble is not None}
+        listening = [*self.receiving, *self.giving]
+        troubles = {each.name: each.trouble for each in listening if each.trouble is not None}
         own: dict[str, Message] = {}
         if self.keeper.full or self.journal.trouble is not None:
             own["disk"] = self.journal.trouble or message("the disk is nearly full: nothing more is acknowledged")
@@ -407,7 +421,7 @@ class Service:
             days = settings.get(connection, "archive.days")
             keep_from = self._keep_journal_from(connection)
         recorder.forget(self.store, now - timedelta(days=days))
-        upkeep.tend(self.store, self.waiting, now)
+        upkeep.tend(self.store, self.waiting, now, self.keeper.certificates)
         with self.store.write() as change:
             feed.prune(change)
         self.journal.trim(keep_from)
@@ -454,9 +468,9 @@ class Service:
                 child.kill()
             raise
         if child.returncode != 0:
-            last = complained.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
-            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=last)
-            log.error("archiving ended with code %s: %s", child.returncode, last)
+            why = discreet.complaint(complained) or f"code {child.returncode}"
+            self.archive_trouble = message("events could not be brought into the archive: {reason}", reason=why[:300])
+            log.error("archiving ended with code %s: %s", child.returncode, Word(why))
             return False
         done = msgspec.json.decode(said, type=Done)
         self.archived = done.position
@@ -516,7 +530,7 @@ class Service:
             await asyncio.sleep(pause)
 
 
-async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[], Awaitable[None]]]]) -> None:
+async def serve(config: Config, further: Callable[[Service], Iterable[Part]]) -> None:
     """Run the service until SIGTERM or Ctrl-C. Raises StoreError where the data folder cannot be used."""
     more_files()
     stop = asyncio.Event()
@@ -526,7 +540,7 @@ async def serve(config: Config, servers: Callable[[Service], Iterable[Callable[[
     with ExitStack() as held:
         store = held.enter_context(await asyncio.to_thread(Store.open, config.data_dir))
         service = Service(config, store, held)
-        await service.run(servers(service), stop)
+        await service.run(further(service), stop)
 
 
 def check(config: Config) -> None:
@@ -539,7 +553,7 @@ def check(config: Config) -> None:
             Registry.load(connection)
         with Journal.open(config.data_dir / "journal"):
             pass
-    load(_rule_folders(config), cache_folder=config.cache_dir)
+    load(rule_folders(config.rules_dir), cache_folder=config.cache_dir)
 
 
 def _archived(folder: Path) -> int:
@@ -548,12 +562,6 @@ def _archived(folder: Path) -> int:
         return max(0, load_index(folder).position)
     except StoreError:  # the first turn of the archive says so
         return 0
-
-
-def _rule_folders(config: Config) -> list[Path]:
-    """Beffroi's own rules, and those that somebody loaded."""
-    loaded = live(config.rules_dir)
-    return [PACK] if loaded is None else [PACK, loaded]
 
 
 def _add(so_far: dict[str, Seen], shown: dict[str, Seen]) -> None:
@@ -574,10 +582,6 @@ def more_files(wanted: int = FILES) -> int:
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
 def _der(chain: bytes) -> bytes:

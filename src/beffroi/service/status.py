@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from beffroi import __version__
 from beffroi.core.model import SourceState
 from beffroi.logs.sources import records
+from beffroi.service import logs
 from beffroi.store import Store, findings, tables
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.times import stamp
@@ -63,7 +64,14 @@ def actions(service: "Service | None") -> tuple[Action, ...]:
     def told(store: Store, _actor: Actor, _arguments: Nothing) -> dict[str, Any]:
         return status(store, service, datetime.now(UTC))
 
-    offered = [Action("status", told, Nothing, Role.VIEWER, writes=False)]
+    def log(_store: Store, _actor: Actor, _arguments: Nothing) -> list[str]:
+        """The newest lines that this process logged."""
+        return list(logs.kept.lines)
+
+    offered = [
+        Action("status", told, Nothing, Role.VIEWER, writes=False),
+        Action("log", log, Nothing, Role.PROVIDER, writes=False),
+    ]
     if service is not None:
         loop = asyncio.get_running_loop()
 

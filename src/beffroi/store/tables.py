@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; a store that is there already needs no alembic to be opened."""
 
 LONG: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -89,6 +89,17 @@ sources: Final = Table(
     Column("last_event", Text),  # the event time of its newest event
     Column("last_arrival", Text),  # when it was last heard
     UniqueConstraint("proof_kind", "proof"),
+    sqlite_strict=True,
+)
+
+certificates: Final = Table(
+    "certificates",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),  # hexadecimal SHA-256 of a device's certificate in DER
+    Column("source_id", Text, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("made", Text, nullable=False),
+    Column("expires", Text, nullable=False),
+    Column("shown", Text),  # when a sender first showed it
     sqlite_strict=True,
 )
 

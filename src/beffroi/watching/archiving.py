@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from beffroi.core.discreet import guarded
 from beffroi.core.model import Fault, LogSource
 from beffroi.detect.values import micros_of
 from beffroi.logs.archive import Archiver, Row
@@ -128,4 +129,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(guarded(main, sys.argv[1:]))

@@ -28,7 +28,7 @@ class Begin(msgspec.Struct, tag=True):
     """The position in the journal up to which everything was stored."""
     state: bytes = b""
     state_after: int = 0
-    """The position at which the correlations' state was taken: from there on everything is understood again."""
+    """The position at which the state was taken: from there on everything is understood again."""
 
 
 class Durable(msgspec.Struct, tag=True):
@@ -44,11 +44,11 @@ class Ready(msgspec.Struct, tag=True):
     correlations: int
     refused: list[list[object]]
     fresh: bool
-    """The state that was given could not be used: correlations begin anew."""
+    """The state that was given could not be used: correlations begin anew, and connections."""
 
 
 class State(msgspec.Struct, tag=True):
-    """What the correlations remember, as of a position."""
+    """What is remembered from one message to the next (correlations, connections), as of a position."""
 
     position: int
     state: bytes

@@ -17,6 +17,7 @@ from beffroi.core.model import Assurance
 from beffroi.logs.arrival import Admission, Arrival, Batch, Busy, Proof, Refused
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Known, Registry, Unknown, WaitingRoom
+from beffroi.logs.sources.proofs import ProofKind
 from beffroi.watching.networks import Network, is_loopback, lets_in
 
 SHARE: Final = 8 << 20
@@ -76,7 +77,8 @@ class Keeper:
         self._journal = journal
         self._waiting = waiting
         self._meet = meet
-        self._own_certificate = own_certificate
+        self.own_certificate = own_certificate
+        """DER; what this machine's own sign of life shows."""
         self._clock = clock
         self.networks = networks
         """From where is received."""
@@ -92,6 +94,8 @@ class Keeper:
         """Messages that were too long for the journal."""
         self.turned_away: Counter[str] = Counter()
         """How often somebody was refused, by reason."""
+        self.certificates: set[str] = set()
+        """Fingerprints of the certificates that known senders showed since the start."""
         self.full = False
         """The disk is nearly full: nothing is acknowledged."""
 
@@ -118,15 +122,18 @@ class Keeper:
             raise Refused
         known_by = Proof(OWN, "", name=OWN) if self._is_own(proof) else proof
         try:
-            return Guest(self._registry.admit(known_by), self._generation, proof)
+            who = self._registry.admit(known_by)
         except Refused as refused:
             self.turned_away["rejected" if refused.known else "unknown"] += 1
             raise
+        if who.key.kind is ProofKind.CERTIFICATE:
+            self.certificates.add(who.key.value)
+        return Guest(who, self._generation, proof)
 
     def _is_own(self, proof: Proof) -> bool:
         """Whether it is this machine itself: its sign of life, or its other programs, by an address that cannot come from outside."""
         if proof.certificate is not None:
-            return proof.certificate == self._own_certificate
+            return proof.certificate == self.own_certificate
         return proof.token is None and not proof.encrypted and is_loopback(proof.peer)
 
     async def take(self, admission: Admission, batch: Batch, *, wait: bool = True) -> None:

@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from beffroi.core import discreet
+from beffroi.core.discreet import guarded
 from beffroi.core.model import Fault, message
 from beffroi.logs.arrival import Arrival
 from beffroi.logs.journal import JournalReader, Trimmed
@@ -72,7 +74,7 @@ class Process:
         )
         before = self._understander
         self._understander = Understander(ruleset, ZoneInfo(begin.zone))
-        if before is not None:  # the rules changed between two batches; what correlations remember is kept
+        if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:
             self._reader = JournalReader(Path(begin.journal), tell=self._faults.append)
@@ -180,10 +182,10 @@ def main(arguments: list[str]) -> int:
     except (BrokenPipeError, ConnectionResetError):  # the service is gone; everything is in the journal
         return 0
     except msgspec.DecodeError as error:
-        print(f"beffroi: a frame could not be read: {error}", file=sys.stderr)
+        print(f"beffroi: a frame could not be read: {discreet.error(error)}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(guarded(main, sys.argv[1:]))

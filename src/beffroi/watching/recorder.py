@@ -23,11 +23,11 @@ from beffroi.watching.frames import State
 from beffroi.watching.understanding import Found, Seen, Understood, moment
 
 CHECKPOINT: Final = "understanding"
-"""The name of the checkpoint, and of the correlations' state."""
+"""The name of the checkpoint, and of the state."""
 
 
 def begin_at(connection: Connection) -> tuple[int, bytes, int]:
-    """(the position up to which everything is stored, the correlations' state, the position of the state)."""
+    """(the position up to which everything is stored, the state behind it, the position of the state)."""
     after = connection.scalar(select(tables.checkpoints.c.position).where(tables.checkpoints.c.name == CHECKPOINT)) or 0
     blob = connection.scalar(select(tables.states.c.blob).where(tables.states.c.name == CHECKPOINT))
     if blob is None:
@@ -59,7 +59,7 @@ def record(store: Store, results: Sequence[Understood], arrived: int) -> int:
 
 
 def keep_state(store: Store, state: State, arrived: int) -> None:
-    """Keep what the correlations remember."""
+    """Keep what is remembered from one message to the next."""
     blob = b"%d\n" % state.position + state.state
     row = {"name": CHECKPOINT, "blob": blob, "updated": iso_of(arrived)}
     with store.write() as change:
@@ -67,10 +67,8 @@ def keep_state(store: Store, state: State, arrived: int) -> None:
 
 
 def forget(store: Store, before: datetime) -> int:
-    """Let go of matches that were noted before a moment, and of the counts of their hours; how many matches."""
+    """Let go of matches that were noted before a moment; how many."""
     with store.write() as change:
-        hour = int(before.timestamp() // 3_600)
-        change.execute(delete(tables.source_hours).where(tables.source_hours.c.hour < hour))
         return change.execute(
             delete(tables.matches).where(tables.matches.c.noted < stamp(before, "microseconds"))
         ).rowcount

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 MARK: Final = b"beffroi-selftest "
 TOKEN: Final = re.compile(rb"beffroi-selftest ([0-9a-f]{32})(?![0-9a-f])")
 TIMEOUT: Final = 20.0  # seconds until a receiver must have taken it
+GOODBYE: Final = 2.0  # seconds for the end of a connection
 _PRI: Final = b"<14>1 - beffroi beffroi-selftest - - - "
 
 
@@ -89,7 +90,7 @@ async def _spoken(
                     raise ConnectionResetError("closed without an answer")
                 heard = (heard + block)[-65_536:]
     finally:
-        writer.close()
+        await _close(writer)
 
 
 def _posting(path: str, body: Callable[[str], str]) -> Callable[[Target, bytes], Awaitable[None]]:
@@ -113,7 +114,17 @@ async def _answered(target: Target, request: bytes) -> bytes:
         await writer.drain()
         return await reader.read(65_536)
     finally:
-        writer.close()
+        await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Say goodbye, and go where the other side does not answer it: what had to be taken was taken."""
+    writer.close()
+    try:
+        async with asyncio.timeout(GOODBYE):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError among them
+        writer.transport.abort()
 
 
 SENDERS: Final[dict[str, Callable[[Target, bytes], Awaitable[None]]]] = {

@@ -4,6 +4,7 @@ The same arrivals from the same state give the same results, so after a crash wh
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import ip_network
@@ -11,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from beffroi.core import discreet
 from beffroi.core.model import Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
 from beffroi.incidents import Traces, traces_of
 from beffroi.logs.arrival import Arrival, Form
+from beffroi.logs.formats.connections import Connection, Connections
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
@@ -90,11 +93,11 @@ class Understood(msgspec.Struct):
     neighbours: dict[str, Neighbour] = msgspec.field(default_factory=dict)
     """Machines that logs spoke of, by hardware address, else by address."""
     defects: list[str] = msgspec.field(default_factory=list)
-    """Kinds of error by which readers or rules failed at some messages: our own defects, told once each."""
+    """Kinds and places of errors by which readers or rules failed at some messages: our own defects, told once each."""
 
     def failed(self, error: Exception) -> None:
         """A message brought out a defect. Were it not passed over, understanding would begin again at it, and fail at it, for ever."""
-        told = f"{type(error).__name__}: {error}"[:300]
+        told = discreet.error(error)[:1_000]
         if told not in self.defects and len(self.defects) < 10:
             self.defects.append(told)
 
@@ -112,6 +115,7 @@ class Understander:
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
         self._correlator = Correlator(ruleset.correlations)
+        self._connections = Connections()
 
     def understand(self, arrivals: Sequence[tuple[int, Arrival]]) -> Understood:
         """What the arrivals mean; each comes with the journal's position after it."""
@@ -149,15 +153,17 @@ class Understander:
         return result
 
     def state(self) -> bytes:
-        """What the correlations remember, to go on from later."""
-        return msgspec.json.encode(self._correlator.state())
+        """What correlations and readers remember, to go on from later."""
+        return msgspec.json.encode(_State(self._correlator.state(), self._connections.state()))
 
     def restore(self, state: bytes) -> bool:
         """Go on from a state; False where it is none of this version, and then nothing has changed."""
         try:
-            self._correlator.restore(msgspec.json.decode(state))
+            kept = msgspec.json.decode(state, type=_State)
+            self._correlator.restore(kept.correlations)
         except (StateError, msgspec.DecodeError):
             return False
+        self._connections.restore(kept.connections)
         return True
 
     def _read(
@@ -189,9 +195,9 @@ class Understander:
                 heard = _Heard(position, place, arrival, normal, sent_as if len(normals) == 1 else None, message)
                 place += 1
                 self._note(heard, seen, result)
-                if normal.logsource is None and not normal.fields:
-                    continue
-                groups.setdefault(normal.logsource, []).append(heard)
+                for nth, told in enumerate(self._connections.hear(arrival.source, normal, heard.time)):
+                    if told.logsource is not None or told.fields:
+                        groups.setdefault(told.logsource, []).append(heard.telling(nth, told))
         result.events += len(arrival.messages)
 
     def _note(self, heard: "_Heard", seen: Seen, result: Understood) -> None:
@@ -270,6 +276,13 @@ class Understander:
             )
 
 
+class _State(msgspec.Struct):
+    """What is remembered from one arrival to the next."""
+
+    correlations: dict[str, Any]
+    connections: list[tuple[tuple[str, str, str], Connection]]
+
+
 class _Heard:
     """An event with where it lies in the journal."""
 
@@ -289,6 +302,18 @@ class _Heard:
         # Raw JSON helps to look for keywords only where the fields come straight from it.
         raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
         self.event: Event = (place, normal.fields, raw)
+
+    def telling(self, nth: int, event: Normalised) -> "_Heard":
+        """One of the events that it tells of, the first of which is itself. The others have identities of their own, which are the
+        same when it is understood again."""
+        if event is self.normal:
+            return self
+        other = copy(self)
+        other.normal = event
+        other.event = (self.place, event.fields, self.event[2])
+        if nth:
+            other.identity = f"{self.arrival.source}\x1f{self.key}\x1f{nth}"
+        return other
 
     @property
     def key(self) -> str:

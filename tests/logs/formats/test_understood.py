@@ -88,6 +88,34 @@ def test_a_line_that_nobody_knows_keeps_its_words() -> None:
     assert found.fields == {"message": "all is well", "program": "frobd", "hostname": "nas"}
 
 
+@pytest.mark.parametrize(
+    ("form", "raw"),
+    [
+        (Form.SYSLOG, b"<86>Nov 25 12:59:01 nas sshd[7]: x"),
+        (Form.SYSLOG, b"<86>1 2026-11-25T12:59:01Z nas sshd 7 - - x"),
+        (Form.JOURNALD, {"MESSAGE": "x", "SYSLOG_IDENTIFIER": "sshd", "SYSLOG_PID": "7", "_PID": "8"}),
+        (Form.JSON, {"message": "x", "process": {"name": "sshd", "pid": 7}}),
+        (Form.JSON, {"message": "x", "syslogtag": "sshd[7]:"}),
+        (Form.JSON, {"MESSAGE": "x", "PROGRAM": "sshd", "PID": "7"}),
+        (Form.HEC, {"event": "Nov 25 12:59:01 nas sshd[7]: x"}),
+        (Form.OTLP, {"resource": {"service.name": "sshd", "process.pid": 7}, "record": {"body": "x"}}),
+    ],
+)
+def test_a_line_says_which_process_wrote_it_whatever_carries_it(form: Form, raw: object) -> None:
+    found = one(form, raw)
+    assert (found.fields["program"], found.pid) == ("sshd", "7")
+    for odd in ("x", "", -7, 1 << 40, [7], None):
+        assert one(Form.JSON, {"message": "x", "program": "sshd", "pid": odd}).pid is None
+
+
+def test_a_line_that_stands_for_several_is_read_as_the_one() -> None:
+    line = "message repeated 5 times: [ Failed password for root from 203.0.113.9 port 4711 ssh2]"
+    found = one(Form.SYSLOG, f"<86>Nov 25 12:59:01 nas sshd[7]: {line}".encode())
+    wanted = {"outcome": "failure", "username": "root", "src_ip": "203.0.113.9", "repeated": 5, "message": line}
+    assert found.fields | wanted == found.fields
+    assert one(Form.SYSLOG, f"<86>Nov 25 12:59:01 nas frobd: {line}".encode()).fields.get("outcome") is None
+
+
 def test_what_a_person_said_of_a_file_holds() -> None:
     stated = NOW._replace(stated=LogSource("acme", None, "door"))
     assert one(Form.LINE, b"door 3 opened", stated).logsource == stated.stated

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from beffroi.core.errors import UsageError
 from beffroi.logs.sources import actions, records
-from beffroi.logs.sources.actions import Chosen, Made, Renaming, Silence
+from beffroi.logs.sources.actions import Certified, Chosen, Made, Renaming, Silence
 from beffroi.store import Entry, Store, feed, ledger
 from beffroi.store.actions import Nothing
 from tests.logs.sources.conftest import NOON, ODETTE, met, plain
@@ -72,16 +72,38 @@ def test_a_token_is_long_told_once_and_in_no_list_nor_ledger(store: Store) -> No
 
 
 def test_a_certificate_ends_within_397_days_and_its_end_is_shown(store: Store) -> None:
-    made = actions.certificate(store, ODETTE, Made("Portable"))
+    made = actions.certificate(store, ODETTE, Certified("Portable"))
     leaf = x509.load_pem_x509_certificate(made["certificate"].encode())
     assert leaf.subject.rfc4514_string() == f"CN={made['id']}"
     assert made["expires"] == leaf.not_valid_after_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert made["key"].startswith("-----BEGIN PRIVATE KEY-----")
     assert "PRIVATE KEY" not in str(listed(store)) + str(entries(store))
-    renewed = actions.certificate(store, ODETTE, Made("Portable", renew=True))
+    renewed = actions.certificate(store, ODETTE, Certified("Portable", renew=True))
     assert renewed["id"] == made["id"]
     assert renewed["certificate"] != made["certificate"]
     assert [each.details["renewed"] for each in entries(store)] == [False, True]
+
+
+def test_a_source_that_is_there_gets_another_certificate_by_its_name_or_its_identifier_only_when_asked(
+    store: Store,
+) -> None:
+    made = actions.certificate(store, ODETTE, Certified("Portable"))
+    for called in ("Portable", made["id"]):
+        with pytest.raises(UsageError, match="--replace"):
+            actions.certificate(store, ODETTE, Certified(called))
+        renewed = actions.certificate(store, ODETTE, Certified(called, renew=True))
+        assert (renewed["id"], renewed["name"]) == (made["id"], "Portable")
+
+
+def test_a_name_that_two_have_is_told_once_with_what_tells_them_apart(store: Store) -> None:
+    one, two = met(store, plain()), actions.token(store, ODETTE, Made("NAS"))["id"]
+    actions.accept(store, ODETTE, Chosen(one, name="nas"))
+    assert actions.find(store, ODETTE, Chosen("NAS"))["id"] == two
+    for wanted in ("Nas", "nAS"):
+        with pytest.raises(UsageError) as caught:
+            actions.find(store, ODETTE, Chosen(wanted))
+        assert f"{one} (192.168.7.20)" in str(caught.value)
+        assert f"{two} (token)" in str(caught.value)
 
 
 def test_nothing_is_replaced_that_nobody_asked_to_replace(store: Store) -> None:
@@ -90,7 +112,7 @@ def test_nothing_is_replaced_that_nobody_asked_to_replace(store: Store) -> None:
         actions.token(store, ODETTE, Made(" Serveur "))
     with pytest.raises(UsageError, match='0 sources "Autre"'):
         actions.token(store, ODETTE, Made("Autre", renew=True))
-    actions.certificate(store, ODETTE, Made("Serveur"))
+    actions.certificate(store, ODETTE, Certified("Serveur"))
     assert len(entries(store)) == 2
 
 

@@ -1,13 +1,15 @@
 """Who is let in: what a sender shows decides, never what it says."""
 
 import hashlib
+import ssl
+from typing import Any
 
 import pytest
 
 from beffroi.core.model import Assurance, SourceState
 from beffroi.logs.arrival import Admission, Proof, Refused
 from beffroi.logs.sources import Known, Registry, Unknown, actions, proofs, records
-from beffroi.logs.sources.actions import Chosen, Made
+from beffroi.logs.sources.actions import Certified, Chosen, Made
 from beffroi.store import Store
 from tests.logs.sources.conftest import NOON, ODETTE, met, plain, registry
 
@@ -68,7 +70,7 @@ def test_a_certificate_is_known_by_its_fingerprint_and_goes_before_a_token(store
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    made = actions.certificate(store, ODETTE, Made("Portable"))
+    made = actions.certificate(store, ODETTE, Certified("Portable"))
     der = x509.load_pem_x509_certificate(made["certificate"].encode()).public_bytes(Encoding.DER)
     token = actions.token(store, ODETTE, Made("Serveur"))["token"]
     admitted = registry(store).admit(Proof("relp", "192.168.7.20", certificate=der, token=token, encrypted=True))
@@ -178,3 +180,23 @@ def test_a_registry_does_not_change(store: Store) -> None:
     assert admitted.source_id is None
     assert [source.id for source in registry(store).sources] == [made]
     assert Registry({}).sources == ()
+
+
+def test_an_earlier_certificate_counts_until_it_is_replaced(store: Store) -> None:
+    def shown(made: dict[str, Any]) -> Proof:
+        der = ssl.PEM_cert_to_DER_cert(made["certificate"][: made["certificate"].index("-----END") + 26])
+        return Proof("relp", "192.168.7.20", certificate=der, encrypted=True)
+
+    first = actions.certificate(store, ODETTE, Certified("Portable"))
+    second = actions.certificate(store, ODETTE, Certified("Portable", renew=True))
+    for made in (first, second):
+        admitted = registry(store).admit(shown(made))
+        assert isinstance(admitted, Known)
+        assert (admitted.source.id, admitted.assurance) == (first["id"], Assurance.CERTIFICATE)
+    assert len(registry(store).sources) == 1
+    third = actions.certificate(store, ODETTE, Certified("Portable", replace=True))
+    assert not refused(store, shown(first)).known
+    assert not refused(store, shown(second)).known
+    assert isinstance(registry(store).admit(shown(third)), Known)
+    actions.reject(store, ODETTE, Chosen("Portable"))
+    assert refused(store, shown(third)).known

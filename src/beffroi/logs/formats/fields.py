@@ -23,8 +23,10 @@ NAMES: Final[dict[str, str]] = {
     "Filename": "The file in which it found it.",
     "c-uri": "The address of a page.",
     # Sign-ins
-    "outcome": "`success` or `failure` of a sign-in.",
-    "failure_reason": "Why it failed, in the device's words.",
+    "outcome": "`success` or `failure` of a sign-in; live, one try has it once, however many of sshd's lines speak of it.",
+    "failure_reason": "Why it failed, in the device's words; without `outcome` another line says that it did.",
+    "phase": "`preauth` where a connection had not signed in yet.",
+    "repeated": "How often it happened, where one line speaks of several times; live, each failure counts.",
     "application": "What somebody signed in to or came by: `DSM`, `SAMBA`, `SSH`, …",
     "method": "How: `winbox`, `ssh`, `NTLMv2`, …",
     "domain": "The domain that the client named.",

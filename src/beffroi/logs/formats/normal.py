@@ -34,3 +34,5 @@ class Normalised(NamedTuple):
     """Under the names of docs/fields.md; `message` is the text after the header, where there is one."""
     identity: str | None = None
     """What the source guarantees to be this event's alone (a journal cursor; computer, channel, record number and time created)."""
+    pid: str | None = None
+    """The number of the process that wrote the line, where its header names one: what ties the lines of a connection together."""

@@ -66,7 +66,8 @@ _STAMPS = (
 )
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.:%-]{0,254}) +")
 # A tag has a letter: the date of another kind of line ("07/11/2022-06:09:52") has none.
-_TAG = re.compile(r"(?=[^\s:\[]{0,63}[A-Za-z])([A-Za-z0-9_][\w./()@+-]{0,63}?)(?:\[([^\]\s]{0,32})\])?: ?")
+# GNOME's sign-in writes "gdm-password][12]".
+_TAG = re.compile(r"(?=[^\s:\[]{0,63}[A-Za-z])([A-Za-z0-9_][\w./()@+-]{0,63}?)(?:\](?=\[))?(?:\[([^\]\s]{0,32})\])?: ?")
 _BRACKETED = re.compile(r"([A-Za-z0-9_][\w./@+-]{0,63})\[(\d{1,10})\] ")  # a tag whose colon was forgotten
 _PEER = re.compile(r"(?:[^\s/]{1,255}/)?(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}(?:/\S{1,255})? ")
 """A peer with its port, at the beginning of OpenVPN's lines: no host sends under such a name."""

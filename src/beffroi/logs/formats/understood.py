@@ -45,6 +45,10 @@ PROGRAMS: Final = (
     "ident",
 )
 
+_REPEATED: Final = re.compile(r"message repeated (\d{1,6}) times: \[ ?(.*)\]\Z", re.DOTALL)
+"""rsyslog's summary of a line that came again ($RepeatedMsgReduction)."""
+PIDS: Final = ("process.pid", "log.syslog.procid", "procid", "PID", "pid")
+
 
 def normalise(form: Form, raw: bytes, context: Context) -> list[Normalised]:
     """The events of one message, nearly always one. Raises UnfitError for what cannot be read at all."""
@@ -61,6 +65,9 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
     text = said.text.removeprefix("@cee:").lstrip() if said.text.startswith("@cee:") else said.text
     if "<Event" in text[:256] and (fields := windowsxml.read(text)):
         return _windows(fields, said)
+    repeated = _REPEATED.match(text) if text.startswith("message repeated ") else None
+    if repeated is not None:
+        text = repeated[2]
     reading = _reading(said, text)
     if reading is None and said.behind and (reading := services.of_text(said.behind)) is not None:
         said = said._replace(host=None, text=said.behind)
@@ -91,7 +98,9 @@ def _of_line(said: SyslogMessage, context: Context, depth: int = DEPTH, *, wrapp
         fields.setdefault("program", said.program)
     if said.host is not None and not is_lease:
         fields.setdefault("hostname", said.host)
-    return Normalised(time, guessed, said.host, logsource, fields)
+    if repeated is not None:
+        fields["repeated"] = int(repeated[1])
+    return Normalised(time, guessed, said.host, logsource, fields, pid=said.pid)
 
 
 def _reading(said: SyslogMessage, text: str) -> Reading | None:
@@ -148,7 +157,12 @@ def _of_object(event: dict[str, Any], context: Context, depth: int = DEPTH) -> N
     if line is not None and depth:
         said = syslog.of_text(line, context)
         inner = _of_line(
-            said._replace(program=said.program or _program(fields), host=said.host or host, time=said.time or time),
+            said._replace(
+                program=said.program or _program(fields),
+                pid=said.pid or _pid(fields),
+                host=said.host or host,
+                time=said.time or time,
+            ),
             context,
             depth - 1,
             wrapped=True,
@@ -180,6 +194,18 @@ def _program(fields: Fields) -> str:
     """Which program wrote a wrapped line ("sshd[12]:" as rsyslog's syslogtag)."""
     name = _first(fields, PROGRAMS) or ""
     return name.rstrip(": ").partition("[")[0][:64]
+
+
+def _pid(fields: Fields) -> str | None:
+    """The number of its process, where the shipper says it."""
+    for name in PIDS:
+        value = fields.get(name)
+        if isinstance(value, int) and 0 < value < 1 << 31:
+            return str(value)
+        if isinstance(value, str) and value.isdecimal():
+            return value
+    tag = _first(fields, ("syslogtag",)) or ""
+    return tag.rstrip(": ").removesuffix("]").partition("[")[2] or None
 
 
 def _windows(fields: Fields, said: SyslogMessage | None) -> Normalised:
@@ -296,7 +322,12 @@ def _otlp(raw: bytes, context: Context) -> list[Normalised]:
     ):
         said = syslog.of_text(text, context)
         found = _of_line(
-            said._replace(program=said.program or program or "", host=said.host or host, time=time or said.time),
+            said._replace(
+                program=said.program or program or "",
+                pid=said.pid or _pid(extra),
+                host=said.host or host,
+                time=time or said.time,
+            ),
             context,
         )
     elif extra:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from beffroi.core.errors import UsageError
 from beffroi.core.model import SourceState
-from beffroi.logs.sources import records
+from beffroi.logs.sources import certificates, records
 from beffroi.logs.sources.proofs import Key, ProofKind, assurance, hash_of
 from beffroi.store import Entry, Personal, Store, feed, findings, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
@@ -39,6 +39,15 @@ class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     renew: bool = False
 
 
+class Certified(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to call a new source that shows a certificate. With `renew` it is there already (its name or its id), and what it has
+    counts until it ends; with `replace` that is void at once."""
+
+    name: str
+    renew: bool = False
+    replace: bool = False
+
+
 class Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Until when (ISO 8601 with its zone) a source may say nothing; None ends a silence."""
 
@@ -57,6 +66,12 @@ def list_(store: Store, _actor: Actor, _arguments: Nothing) -> list[dict[str, An
     """Every source, with what `beffroi sources list` shows of it."""
     with store.read() as connection:
         return [row._asdict() for row in records.listed(connection, clock())]
+
+
+def find(store: Store, _actor: Actor, arguments: Chosen) -> dict[str, Any]:
+    """The one source that a person means. Raises UsageError where there is none, or several."""
+    with store.read() as connection:
+        return _told(connection, records.find(connection, arguments.source).id)
 
 
 def accept(store: Store, actor: Actor, arguments: Chosen) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def token(store: Store, actor: Actor, arguments: Made) -> dict[str, Any]:
         return {**_told(change, made), "token": secret}
 
 
-def certificate(store: Store, actor: Actor, arguments: Made) -> dict[str, Any]:
+def certificate(store: Store, actor: Actor, arguments: Certified) -> dict[str, Any]:
     """A source with a key and a certificate of the device authority, all PEM; the key is told once and kept nowhere."""
     from beffroi.store.house import House  # the other actions need no cryptography, which takes its time to load
 
@@ -137,28 +152,48 @@ Issue = Callable[[str], tuple[Key, str | None]]
 """Gives a source (its id) something to show of itself: its key, and when it ends."""
 
 
-def _made(change: Connection, actor: Actor, action: str, kind: ProofKind, arguments: Made, issue: Issue) -> str:
+def _made(
+    change: Connection, actor: Actor, action: str, kind: ProofKind, arguments: Made | Certified, issue: Issue
+) -> str:
     """Make a source by hand, or give one that is there something new to show; its id. Raises UsageError."""
     name = records.called(arguments.name)
-    here = (sources.c.name == name) & (sources.c.proof_kind == kind) & (sources.c.state != SourceState.REJECTED)
-    found = change.execute(select(sources.c.id).where(here)).scalars().all()
-    if found and not arguments.renew:
-        raise UsageError(
-            'There is a source "{source}" already; with --renew it gets another one, and what it has now is void',
-            source=name,
-        )
-    if arguments.renew and len(found) != 1:
+    called = (sources.c.name == name) | (sources.c.id == name)
+    here = called & (sources.c.proof_kind == kind) & (sources.c.state != SourceState.REJECTED)
+    found = change.execute(select(sources.c.id, sources.c.name).where(here)).all()
+    again = arguments.renew or (isinstance(arguments, Certified) and arguments.replace)
+    if found and not again:
+        raise _already(kind, name)
+    if again and len(found) != 1:
         raise UsageError('{count} sources "{source}" could be renewed; exactly one must', count=len(found), source=name)
-    made = found[0] if found else records.new_id()
+    made = found[0].id if found else records.new_id()
     key, expires = issue(made)
-    details = {"source": made, "called": Personal(name), "renewed": arguments.renew, "expires": expires}
+    details = {
+        "source": made, "called": Personal(found[0].name if found else name), "renewed": again, "expires": expires,
+    }  # fmt: skip
     entry = ledger.record(change, actor=actor.name, action=action, details=details)
     if found:
         change.execute(update(sources).where(sources.c.id == made).values(proof=key.value, expires=expires))
         feed.tell(change, "sources", made)
     else:
         records.add(change, key, name, BY_HAND, accepted=True, now=clock(), expires=expires, entry=entry.seq, made=made)
+    if expires is not None:
+        if isinstance(arguments, Certified) and arguments.replace:
+            certificates.void(change, made)
+        certificates.issued(change, made, key.value, expires, clock())
     return made
+
+
+def _already(kind: ProofKind, name: str) -> UsageError:
+    if kind is ProofKind.CERTIFICATE:
+        return UsageError(
+            'There is a source "{source}" already; with --renew it gets another certificate beside the one it has, '
+            "with --replace what it has is void at once",
+            source=name,
+        )
+    return UsageError(
+        'There is a source "{source}" already; with --renew it gets another one, and what it has now is void',
+        source=name,
+    )
 
 
 def _record(change: Connection, actor: Actor, action: str, row: Row[Any], **more: str | None) -> Entry:
@@ -195,10 +230,11 @@ def _until(text: str) -> str:
 
 ACTIONS: Final = (
     Action("sources.list", list_, Nothing, Role.VIEWER, writes=False),
+    Action("sources.find", find, Chosen, Role.VIEWER, writes=False),
     Action("sources.accept", accept, Chosen, Role.PROVIDER, writes=True),
     Action("sources.reject", reject, Chosen, Role.PROVIDER, writes=True),
     Action("sources.token", token, Made, Role.PROVIDER, writes=True),
-    Action("sources.certificate", certificate, Made, Role.PROVIDER, writes=True),
+    Action("sources.certificate", certificate, Certified, Role.PROVIDER, writes=True),
     Action("sources.silence", silence, Silence, Role.PROVIDER, writes=True),
     Action("sources.rename", rename, Renaming, Role.PROVIDER, writes=True),
 )

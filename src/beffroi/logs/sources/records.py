@@ -58,19 +58,28 @@ def listed(connection: Connection, now: datetime) -> list[Listed]:
 
 
 def find(connection: Connection, wanted: str) -> Row[Any]:
-    """The source that a person means: by its id, the beginning of one, or its name. Raises UsageError."""
+    """The source that a person means: by its id, the beginning of one, or its name, in capitals or not. Raises UsageError."""
     rows = connection.execute(select(sources)).all()
     for fits in (
         [row for row in rows if row.id == wanted],
         [row for row in rows if row.name == wanted],
+        [row for row in rows if row.name.casefold() == wanted.casefold()],
         [row for row in rows if len(wanted) >= 4 and row.id.startswith(wanted)],
     ):
         if len(fits) == 1:
             return fits[0]
         if fits:
-            ids = ", ".join(sorted(row.id for row in fits))
-            raise UsageError('"{source}" can be one of {count}: {ids}', source=wanted, count=len(fits), ids=ids)
+            ids = ", ".join(sorted(f"{row.id} ({_shows(row)})" for row in fits))
+            raise UsageError(
+                '"{source}" can be one of {count}: {ids}; say which by its identifier',
+                source=wanted, count=len(fits), ids=ids,
+            )  # fmt: skip
     raise UsageError('There is no source "{source}"; `beffroi sources list` shows them', source=wanted)
+
+
+def _shows(row: Row[Any]) -> str:
+    """What tells two sources of one name apart: where the one sends from, or what it shows."""
+    return str(row.proof if row.proof_kind in (ProofKind.ADDRESS, ProofKind.LOCAL) else row.proof_kind)
 
 
 def meet(change: Connection, stranger: Unknown, *, now: datetime, waiting: int = WAITING) -> str:

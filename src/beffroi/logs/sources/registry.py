@@ -10,7 +10,7 @@ from beffroi.core.model import Assurance, Source, SourceState
 from beffroi.logs.arrival import Proof, Refused
 from beffroi.logs.sources import proofs
 from beffroi.logs.sources.proofs import Key, ProofKind
-from beffroi.store.tables import sources
+from beffroi.store.tables import certificates, sources
 
 WAITING: Final = 64
 """So many strangers wait at most; further ones are refused until somebody decides or the first ones' days are over."""
@@ -55,15 +55,16 @@ class Registry:
 
     def __init__(self, known: Mapping[Key, Source], *, waiting: int = WAITING) -> None:
         self._known = MappingProxyType(dict(known))
-        self._full = sum(source.state is SourceState.NEW for source in known.values()) >= waiting
+        self._full = sum(source.state is SourceState.NEW for source in self.sources) >= waiting
 
     @classmethod
     def load(cls, connection: Connection, *, waiting: int = WAITING) -> Self:
         """The sources of the store. `Feed` tells when to load them anew (table "sources")."""
-        return cls(
-            {Key(ProofKind(row.proof_kind), row.proof): _source(row) for row in connection.execute(select(sources))},
-            waiting=waiting,
-        )
+        rows = {row.id: row for row in connection.execute(select(sources))}
+        known = {Key(ProofKind(row.proof_kind), row.proof): _source(row) for row in rows.values()}
+        for each in connection.execute(select(certificates)):  # also those a device was given before its newest one
+            known[Key(ProofKind.CERTIFICATE, each.fingerprint)] = _source(rows[each.source_id])
+        return cls(known, waiting=waiting)
 
     def admit(self, proof: Proof) -> Known | Unknown:
         """Who a sender is. Raises Refused: its token or certificate is unknown, a person rejected it, or too many strangers
@@ -101,8 +102,8 @@ class Registry:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """All of them."""
-        return tuple(self._known.values())
+        """All of them, each once."""
+        return tuple({source.id: source for source in self._known.values()}.values())
 
 
 def _source(row: Row[Any]) -> Source:

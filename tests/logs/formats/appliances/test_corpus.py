@@ -1,10 +1,10 @@
 """Every reader on the lines and expectations of CrowdSec's hub and of fail2ban, through the one door. `benchmarks/formats.py`
-measures; here nothing may be missed that one line says."""
+measures; here nothing may be missed that a program can have written."""
 
 from pathlib import Path
 
 import pytest
-from benchmarks.formats import FAMILIES, IMPOSSIBLE, SEVERAL, Family, Said, score, table
+from benchmarks.formats import FAMILIES, IMPOSSIBLE, Family, Said, score, table
 
 from beffroi.core.model import LogSource
 
@@ -13,11 +13,8 @@ from beffroi.core.model import LogSource
 def test_crowdsec_fail2ban_and_we_say_the_same_of_a_line(corpus: Path, name: str) -> None:
     found = score(corpus, FAMILIES[name])
     assert found.wanted
-    reasons = (SEVERAL, *IMPOSSIBLE.values())
-    assert [miss for miss in found.misses if not any(f"({reason})" in miss for reason in reasons)] == []
-    assert found.several <= 8
-    assert found.own >= 0.99
-    assert found.share > 0.92
+    assert [miss for miss in found.misses if not any(f"({reason})" in miss for reason in IMPOSSIBLE.values())] == []
+    assert found.share >= 0.99
 
 
 def test_what_nobody_reads_is_missed(tmp_path: Path) -> None:

@@ -33,6 +33,6 @@ def test_every_column_of_filterlog_is_in_the_table(text: str) -> None:
 def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, name: str) -> None:
     for folder in FAMILIES[name].hub:
         for line in lines_of(corpus / "syslog" / "crowdsec-hub-tests" / folder):
-            said = told(line)
+            [said] = told(line)
             product = said.source and said.source.product
             assert product is None or product in OWN or not unknown(said.fields)

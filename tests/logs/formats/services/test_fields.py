@@ -42,4 +42,4 @@ def test_every_name_in_the_corpus_is_in_the_table(corpus: Path, name: str) -> No
     folder = corpus / "syslog"
     lines = [line for hub in FAMILIES[name].hub for line in lines_of(folder / "crowdsec-hub-tests" / hub)]
     lines += [line for sample in FAMILIES[name].fail2ban for line, _ in labelled(folder / "fail2ban-samples" / sample)]
-    assert not {field for line in lines for field in told(line).fields} - set(NAMES)
+    assert not {field for line in lines for said in told(line) for field in said.fields} - set(NAMES)

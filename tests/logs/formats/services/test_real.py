@@ -4,7 +4,6 @@ import base64
 import contextlib
 import ftplib
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -198,88 +197,6 @@ def test_dropbear(tmp_path: Path) -> None:
             failures.append((found.fields["failure_reason"].partition(" - ")[0], found.fields.get("src_ip")))
     assert failures.count(("nonexistent user", None)) + failures.count(("nonexistent user", "127.0.0.1")) == 2
     assert failures.count(("Max auth tries reached", "127.0.0.1")) == 2
-
-
-def signed(line: str, program: str) -> dict[str, object]:
-    """The fields of a line as syslog carries it."""
-    return normalise(
-        Form.SYSLOG, f"<38>Mar  4 10:11:12 nas {program}[7]: {line}".encode(), Context(datetime.now(UTC), UTC)
-    )[0].fields
-
-
-@contextlib.contextmanager
-def sshd(folder: Path, port: int) -> Iterator[Path]:
-    """OpenSSH's server as nobody in particular (as root it wants a user and a folder of the system's own); gives its log."""
-    root, user = debian.unpacked("openssh-server"), 65534 if os.geteuid() == 0 else None
-    subprocess.run(
-        [
-            shutil.which("ssh-keygen", path=debian.environment(root)["PATH"]) or "ssh-keygen",
-            "-q",
-            "-t",
-            "ed25519",
-            "-N",
-            "",
-            "-f",
-            folder / "key",
-        ],
-        check=True,
-    )
-    (folder / "sshd.conf").write_text(f"""
-        ListenAddress 127.0.0.1:{port}
-        HostKey {folder}/key
-        PidFile none
-        PasswordAuthentication yes
-        KbdInteractiveAuthentication no
-        MaxAuthTries 3
-        LogLevel VERBOSE
-    """)
-    log = folder / "sshd.log"
-    if user is not None:
-        for path in (folder, folder / "key"):
-            os.chown(path, user, user)
-        for parent in folder.parents[:2]:
-            parent.chmod(0o755)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [root / "usr/sbin/sshd", "-D", "-e", "-f", folder / "sshd.conf"],
-            env=debian.environment(root),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            user=user,
-            group=user,
-            extra_groups=[] if user else None,
-        )
-    try:
-        until(lambda: answers(port), "sshd does not answer")
-        yield log
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def test_openssh(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    served = tmp_path / "served"
-    home.mkdir()
-    served.mkdir()
-    (home / "ask").write_text("#!/bin/sh\necho wrong\n")
-    (home / "ask").chmod(0o755)
-    port = free_port()
-    with sshd(served, port) as log:
-        for name in ("nobody-here", f"x from {FORGED} port 22 ssh2", f"a {FORGED} port 22"):
-            subprocess.run(
-                ["ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={home}/known", "-o", "PubkeyAuthentication=no",
-                 "-o", "NumberOfPasswordPrompts=2", "-p", str(port), "-l", name, "127.0.0.1", "true"],
-                env={**debian.environment(debian.unpacked("openssh-server")), "SSH_ASKPASS": str(home / "ask"), "SSH_ASKPASS_REQUIRE": "force", "HOME": str(home)},
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
-            )  # fmt: skip
-        until(lambda: log.read_text().count("[preauth]") >= 3, log.read_text())
-    found = [signed(line.strip(), "sshd") for line in log.read_text().splitlines()]
-    failures = [(each["username"], each["src_ip"]) for each in found if each.get("outcome") == "failure"]
-    for name in ("nobody-here", f"x from {FORGED} port 22 ssh2", f"a {FORGED} port 22"):
-        assert failures.count((name, "127.0.0.1")) >= 3, log.read_text()  # unknown, and two wrong passwords
-    assert {each.get("src_ip") for each in found} <= {"127.0.0.1", None}
 
 
 def test_vsftpd(tmp_path: Path) -> None:

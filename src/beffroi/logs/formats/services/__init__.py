@@ -20,6 +20,12 @@ def _within(name: str) -> Callable[[str], Reading | None]:
     return lambda text: mail.read_dovecot(f"{name}: {text}")
 
 
+_BY_PAM_ALONE: Final = (
+    "gdm-password", "gdm-fingerprint", "gdm-smartcard", "lightdm", "sddm-helper", "xrdp-sesman", "cockpit-session", "polkitd", "polkit-agent-helper-1",
+    "cron", "CRON", "crond", "atd", "systemd", "passwd", "chpasswd", "runuser", "saslauthd", "smbd",
+)  # fmt: skip
+"""Programs of which only PAM says who signs in."""
+
 PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "sshd": (sshd.read, pam.read),
     "sshd-session": (sshd.read, pam.read),
@@ -27,7 +33,9 @@ PROGRAMS: Final[Mapping[str, tuple[Reader, ...]]] = {
     "dropbear": (sshd.read_dropbear, pam.read),
     "login": (pam.read_login,),
     "su": (pam.read_su,),
+    "su-l": (pam.read_su,),
     "sudo": (pam.read_sudo,),
+    **dict.fromkeys(_BY_PAM_ALONE, (pam.read,)),
     "systemd-logind": (pam.read_logind, pam.read),
     "dovecot": (mail.read_dovecot,),
     "dovecot-auth": (mail.read_dovecot,),
@@ -94,10 +102,10 @@ READERS: Final[frozenset[Reader]] = frozenset(
 
 def read(program: str, text: str) -> Reading | None:
     """The reading of a message of a program; None where nobody knows it. `postfix/submission/smtpd` is smtpd, `httpd/site` httpd,
-    `auth-worker(7)` auth-worker."""
+    `auth-worker(7)` auth-worker, `gdm-password]` gdm-password."""
     readers = PROGRAMS.get(program)
     if readers is None:
-        plain = program.partition("(")[0]
+        plain = program.partition("(")[0].rstrip("]")
         readers = PROGRAMS.get(plain.rpartition("/")[2]) or PROGRAMS.get(plain.partition("/")[0])
         if readers is None:
             readers = next((known for start, known in PREFIXES if program.startswith(start)), ())

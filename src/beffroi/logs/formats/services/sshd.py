@@ -4,8 +4,9 @@ The sentences are those of auth.c, auth2.c, monitor.c, packet.c and log.c of Ope
 A user's name is whatever a client sends ("x from 192.0.2.1 port 22"): the address is the one that the daemon wrote behind it, with the
 port and protocol that follow.
 
-One try is one failure: what PAM says of it within sshd is the same try, which sshd itself tells. A key that is refused is none for a
-user who exists, since clients offer every key they have.
+What a line leaves open has a `failure_reason` and no outcome: PAM's own word, since sshd tells the try itself; a key that is refused,
+since clients offer every key they have; too many failures of somebody whose address other lines name. logs.formats.connections puts
+the lines of a connection together.
 """
 
 import re
@@ -30,6 +31,10 @@ _INVALID = re.compile(
     r"(?:Illegal|Invalid|illegal|invalid) user (.*) from (\S{1,255})(?: port (\d{1,5}))?\Z", re.DOTALL
 )
 _NOT_ALLOWED = re.compile(r"User (.*) from (\S{1,255}) not allowed because (.{1,200})\Z", re.DOTALL)
+_LOCKED = re.compile(
+    r"User (.*) not allowed because (account is locked|shell .{1,200} (?:does not exist|is not executable))\Z",
+    re.DOTALL,
+)
 _EXCEEDED = re.compile(
     r"maximum authentication attempts exceeded for (?:(invalid user) )?(.*) from (\S{1,255}) port (\d{1,5})", re.DOTALL
 )
@@ -46,6 +51,22 @@ _LEFT = re.compile(
 _SENT_OFF = re.compile(
     r" (\S{1,64}) port (\d{1,5}): (Change of username or service not allowed|Too many authentication failures)"
 )
+_TOO_MANY = re.compile(
+    r"Disconnecting: (Too many authentication failures)(?: for (?:invalid user )?(.*))?\Z", re.DOTALL
+)
+_DENIED = re.compile(r"Access denied for user (.*) by (PAM account configuration)\Z", re.DOTALL)
+# Who came and did not even try to sign in.
+_STRANGERS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"(?P<why>Did not receive identification string) from (?P<host>\S{1,255})(?: port (?P<port>\d{1,5}))?\Z",
+        r"(?P<why>Bad protocol version identification) .* from (?P<host>\S{1,255})(?: port (?P<port>\d{1,5}))?\Z",
+        r"Unable to negotiate with (?P<host>\S{1,255}) port (?P<port>\d{1,5}): (?P<why>no matching [\w ]{1,40}) found\.",
+        r"(?:banner exchange|ssh_dispatch_run_fatal): Connection from (?P<host>\S{1,255}) port (?P<port>\d{1,5}): (?P<why>.{1,200})\Z",
+        r"(?P<why>Timeout before authentication) for (?:connection from )?(?P<host>\S{1,255}?)(?:, | port (?P<port>\d{1,5})| to |\Z)",
+        r"drop connection #\d{1,9} from \[(?P<host>[^\]\s]{1,255})\]:(?P<port>\d{1,5}) on \S{1,64} (?P<why>.{1,200})\Z",
+    )
+)
 _CONNECTION = re.compile(r"Connection from (\S{1,255}) port (\d{1,5})(?: on (\S{1,255}) port (\d{1,5}))?")
 _CHANGED = "Change of username or service not allowed"
 _HASTE = {"Bye Bye", "Normal Shutdown, Thank you for playing"}
@@ -60,8 +81,12 @@ def read(text: str) -> Reading | None:
         text = text[: -len(_PREAUTH)]
     if text.startswith("[ID ") and (found := _SOLARIS.match(text)):
         text = text[found.end() :]
+    text = text.removeprefix("fatal: ")
     reader = _BY_WORD.get(text.partition(" ")[0])
-    return reader(text, preauth) if reader is not None else None
+    reading = reader(text, preauth) if reader is not None else None
+    if reading is not None and preauth:
+        reading[1]["phase"] = "preauth"
+    return reading
 
 
 def _tried(text: str, _: bool) -> Reading | None:
@@ -79,9 +104,12 @@ def _tried(text: str, _: bool) -> Reading | None:
     outcome = {"Accepted": SUCCESS, "Failed": FAILURE}.get(word)
     if outcome == FAILURE and not invalid and method in {"publickey", "none"}:
         outcome = None
+    reason = "invalid user" if invalid and outcome else None
+    if word == "Failed" and method == "publickey" and outcome is None:
+        reason = "Failed publickey"
     return came(
         _SSHD, outcome, user, host, src_port=port, method=method,
-        action="login" if outcome else None, failure_reason="invalid user" if invalid and outcome else None,
+        action="login" if outcome else None, failure_reason=reason,
     )  # fmt: skip
 
 
@@ -102,7 +130,7 @@ def _error(text: str, preauth: bool) -> Reading | None:
         return came(_SSHD, FAILURE, user, host, action="login", failure_reason=invalid or reason, method="PAM")
     if text.startswith("error: Received"):
         return _received(text, preauth)
-    return _exceeded(text.removeprefix("error: "), preauth)
+    return _exceeded(text.removeprefix("error: "), preauth) or _stranger(text.removeprefix("error: "), preauth)
 
 
 def _exceeded(text: str, _: bool) -> Reading | None:
@@ -133,6 +161,8 @@ def _not_allowed(text: str, _: bool) -> Reading | None:
     if found := _NOT_ALLOWED.match(text):
         user, host, reason = found.groups()
         return came(_SSHD, FAILURE, user, host, action="login", failure_reason=reason)
+    if found := _LOCKED.match(text):
+        return came(_SSHD, None, found[1], "", failure_reason=found[2])
     return None
 
 
@@ -178,6 +208,8 @@ def _left(text: str, _: bool) -> Reading | None:
 def _sent_off(text: str, _: bool) -> Reading | None:
     """`Disconnecting invalid user anna 192.0.2.1 port 22: why`: where the name and the reason's names say different addresses, none is
     given, for either may be the client's."""
+    if found := _TOO_MANY.match(text):
+        return came(_SSHD, None, found[2], "", action="disconnect", failure_reason=found[1])
     _before, known, rest = text.partition(" user ")
     places = list(_SENT_OFF.finditer(rest)) if known else []
     if not places:
@@ -200,10 +232,27 @@ def _connection(text: str, preauth: bool) -> Reading | None:
     return _left(text, preauth)
 
 
+def _denied(text: str, _: bool) -> Reading | None:
+    if found := _DENIED.match(text):
+        return came(_SSHD, None, found[1], "", action="disconnect", failure_reason=found[2])
+    return None
+
+
+def _stranger(text: str, _: bool) -> Reading | None:
+    for pattern in _STRANGERS:
+        if found := pattern.match(text):
+            return came(
+                _SSHD, None, None, found["host"], src_port=number(found["port"] or ""), action="disconnect", reason=found["why"]
+            )  # fmt: skip
+    return None
+
+
 _BY_WORD: Final = {
     "Accepted": _tried, "Failed": _tried, "Postponed": _tried, "Partial": _tried, "error:": _error, "maximum": _exceeded,
     "Invalid": _invalid_user, "Illegal": _invalid_user, "User": _not_allowed, "ROOT": _root, "refused": _refused,
     "Received": _received, "Connection": _connection, "Disconnected": _left, "Disconnecting": _sent_off,
+    "Disconnecting:": _sent_off, "Access": _denied, "Did": _stranger, "Bad": _stranger, "Unable": _stranger, "banner": _stranger,
+    "ssh_dispatch_run_fatal:": _stranger, "Timeout": _stranger, "drop": _stranger,
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Protocol
 
 import httptools
 from uvicorn.config import Config
@@ -23,7 +24,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from beffroi.core.config import Listen
-from beffroi.logs.receivers.http.exchange import Receiver
 from beffroi.logs.receivers.http.proof import address
 from beffroi.logs.receivers.limits import bound
 
@@ -55,12 +55,21 @@ class Bounds(NamedTuple):
     """Headers and trailers of one request."""
 
 
+class Served(Protocol):
+    """What a server serves: a receiver, or anything else on bare ASGI. `tally` counts what came of connections."""
+
+    tally: Counter[str]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any, /) -> None:
+        """ASGI 3."""
+
+
 class HttpServer:
     """One receiver's server: made, bound and served as the other receivers are."""
 
     def __init__(
         self,
-        receiver: Receiver,
+        receiver: Served,
         listen: Listen,
         *,
         tls: ssl.SSLContext | None = None,
@@ -172,20 +181,26 @@ class HttpServer:
         """What is being kept gets to its end and is acknowledged; whoever still sends is left."""
         for connection in list(self.state.connections):
             if isinstance(connection, _Connection) and connection.in_body:
-                connection.transport.abort()
+                _cut(connection.transport)
             else:
                 connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(self.state.tasks, timeout=GRACE)
         for connection in list(self.state.connections):
             if connection.transport is not None:
-                connection.transport.abort()
+                _cut(connection.transport)
         await asyncio.sleep(0)  # the aborts are heard
         left = list(self.state.tasks)
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=1)
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    """End a connection at once. One in TLS that has gone this very moment has nothing left to cut, and asyncio stumbles over that."""
+    with suppress(AttributeError):
+        transport.abort()
 
 
 class _Connection(HttpToolsProtocol):
