@@ -6,10 +6,14 @@ grouping.py   strands → groups, by what lies near and contradicts nothing; wha
 judging.py    a group → how grave, what it is called, what needs somebody first
 raising.py    the store's matches → the store's incidents, a transaction a batch
 records.py    incidents in the store          actions.py   what people do about them
+filters.py    a match → a Sigma filter that says "this is normal"
+normal.py     filters → what they hide        hiding.py    the same in the store
+normals.py    what people do about that
 
-Only the traces are offered here, to the process that understands: it has no store.
+Only what needs no store is offered here, to the process that understands: it has none.
 """
 
+from beffroi.incidents.normal import SPECIFIC, Normals
 from beffroi.incidents.traces import Traces, traces_of
 
-__all__ = ["Traces", "traces_of"]
+__all__ = ["SPECIFIC", "Normals", "Traces", "traces_of"]
