@@ -8,6 +8,7 @@ import click
 import orjson
 
 from beffroi.cli.client import act, house_options
+from beffroi.cli.normal import normal
 from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.model import Message
@@ -194,6 +195,9 @@ def split(shared: Shared, config: Config, incident: int, matches: tuple[int, ...
     row = act(config, "incidents.split", {"incident": incident, "matches": list(matches)})
     say = words(spoken(shared.lang))
     _answer(shared, row, say("They are incident {incident} now.", incident=row["id"]))
+
+
+incidents.add_command(normal)
 
 
 def _answer(shared: Shared, row: dict[str, Any], sentence: str) -> None:

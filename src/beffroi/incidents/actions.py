@@ -8,14 +8,13 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from beffroi.core.errors import UsageError
 from beffroi.incidents import records, showing
 from beffroi.incidents.judging import Facts
-from beffroi.incidents.raising import regroup, sighting_of
+from beffroi.incidents.raising import RECOUNTED, facts_of_strand, regroup
 from beffroi.store import Personal, Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.tables import incidents, matches, strand_bonds, strands
 from beffroi.store.times import now as clock
 
 LONGEST: Final = 2_000  # characters of a comment or a reason
-MOST: Final = 20_000  # matches that are moved at once
 
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -216,14 +215,10 @@ def _part(change: Connection, parted: dict[int, list[int]], made: int, historic:
 
 def _facts(connection: Connection, strand: int) -> Facts:
     """What is known of a strand's matches, looked at anew. Raises UsageError where they are too many."""
-    facts = Facts()
-    rows = connection.execute(select(matches).where(matches.c.strand_id == strand).limit(MOST + 1)).all()
-    if len(rows) > MOST:
-        raise UsageError("These are more than {most:,} matches; they cannot be told apart one by one", most=MOST)
-    for row in rows:
-        seen = sighting_of(row)
-        facts.note(row.rule_id, row.title, seen.level, msgspec.json.decode(row.tags), seen.time, seen.traces)
-    return facts
+    count = connection.scalar(select(func.count()).select_from(matches).where(matches.c.strand_id == strand)) or 0
+    if count > RECOUNTED:
+        raise UsageError("These are more than {most:,} matches; they cannot be told apart one by one", most=RECOUNTED)
+    return facts_of_strand(connection, strand)
 
 
 def _strands(connection: Connection, incident: int) -> list[int]:

@@ -5,7 +5,7 @@ is written in that transaction too; where it fails, all is read again.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ log = logging.getLogger("beffroi.incidents")
 BATCH: Final = 500
 REBUILT: Final = 5_000
 """Matches of a strand that are looked at anew where one of them is withdrawn; a larger strand keeps its shape."""
+RECOUNTED: Final = 20_000
+"""Matches of such a strand that are counted anew where some of them are withdrawn or hidden."""
 DECIDED: Final = frozenset({"normal", "exercise", "duplicate"})
 """Closed so, an incident is not joined by what merely lies near it: that might be something else."""
 
@@ -93,6 +95,8 @@ class _Batch:
         self._dirty: set[int] = set()
         self._was: dict[int, int] = {}
         """Of matches that are looked at anew: the incident that they were of."""
+        self._shrunk: set[int] = set()
+        """Incidents of which a strand is looked at anew."""
 
     def run(self) -> int:
         self._dissolve_stale()
@@ -104,6 +108,7 @@ class _Batch:
                 self._take(row, of)
         self._noted({row.id: of.get(row.id, row.strand_id) for row in rows})
         self._regroup()
+        self._settle()
         self._let_go()
         return len(rows)
 
@@ -176,12 +181,15 @@ class _Batch:
     def _dissolve_stale(self) -> None:
         """Look anew at the strands of which a match was withdrawn: what is left of them may hang together in another way."""
         stale = self._change.execute(select(tables.strands).where(tables.strands.c.stale == 1)).all()
+        dissolved: dict[int, Sequence[int]] = {}
         for row in stale:
+            if row.incident_id is not None:
+                self._shrunk.add(row.incident_id)
             count = self._change.scalar(
                 select(func.count()).select_from(tables.matches).where(tables.matches.c.strand_id == row.id)
             )
-            if not row.alive or (count or 0) > REBUILT:
-                self._change.execute(update(tables.strands).where(tables.strands.c.id == row.id).values(stale=0))
+            if count and (not row.alive or count > REBUILT):
+                self._count_anew(row, count)
                 continue
             ids = self._change.scalars(select(tables.matches.c.id).where(tables.matches.c.strand_id == row.id)).all()
             if row.incident_id is not None:
@@ -190,17 +198,54 @@ class _Batch:
             self._change.execute(anew.values(strand_id=None, pending=1))
             self._forget(row.id, bool(row.historic))
             self._change.execute(delete(tables.strands).where(tables.strands.c.id == row.id))
-            if row.incident_id is not None and not ids:
-                records.settle_emptied(self._change, row.incident_id, self._now)
-        if stale:
-            # All that was dissolved is taken in now, or an incident would seem empty for a moment.
+            dissolved[row.id] = ids
+        # All that was dissolved is taken in now, or an incident would seem empty for a moment.
+        for some in records.portions(sorted(each for ids in dissolved.values() for each in ids)):
             rows = self._change.execute(
-                select(tables.matches).where(tables.matches.c.pending == 1, tables.matches.c.id.in_(list(self._was)))
+                select(tables.matches).where(tables.matches.c.id.in_(some), tables.matches.c.hidden_by.is_(None))
             ).all()
             of: dict[int, int] = {}
             for row in rows:
                 self._take(row, of)
             self._noted(of)
+        for strand, ids in dissolved.items():
+            here = tables.matches.c.id.in_(ids[:BATCH]) & tables.matches.c.strand_id.is_not(None)
+            records.rebind(self._change, strand, self._change.scalar(select(tables.matches.c.strand_id).where(here)))
+
+    def _count_anew(self, row: Row[Any], count: int) -> None:
+        """A strand that keeps its shape: what is known of it is what is left."""
+        values: dict[str, Any] = {"stale": 0}
+        if count <= RECOUNTED:
+            facts = facts_of_strand(self._change, row.id)
+            values["facts"] = msgspec.json.encode(facts).decode()
+            if row.alive:
+                self._known.facts[row.id] = facts
+                self._dirty.add(row.id)
+        self._change.execute(update(tables.strands).where(tables.strands.c.id == row.id).values(values))
+
+    def _settle(self) -> None:
+        """Say anew what incidents are of which a strand was looked at anew. One that has no strand left is part of the incident that has its
+        matches now, or empty."""
+        of: dict[int, list[int]] = {incident: [] for incident in self._shrunk}
+        for match, incident in self._was.items():
+            of[incident].append(match)
+        emptied = sorted(of.keys() - self._held(of))
+        for incident in emptied:
+            its = tables.matches.c.id.in_(of[incident][:BATCH]) & tables.strands.c.incident_id.is_not(None)
+            query = select(tables.strands.c.incident_id).join(
+                tables.matches, tables.matches.c.strand_id == tables.strands.c.id
+            )
+            into = self._change.scalar(query.where(its).limit(1))
+            if into is None:
+                records.settle_emptied(self._change, incident, self._now)
+            else:
+                records.merge(self._change, into, incident, self._now)
+        self._judge(of.keys() - emptied)
+
+    def _held(self, incidents: Iterable[int]) -> set[int]:
+        """Those of some incidents that have a strand."""
+        held = select(tables.strands.c.incident_id).where(tables.strands.c.incident_id.in_(list(incidents)))
+        return set(self._change.scalars(held.distinct()))
 
     def _forget(self, strand: int, historic: bool) -> None:
         strands = self._known.strands[historic]
@@ -323,6 +368,16 @@ def sighting_of(row: Row[Any]) -> Sighting:
     hosts = [each.value for each in traces.entities if each.kind == "host"]
     host = hosts[0] if hosts else host_name(row.host)
     return Sighting(row.rule_id, micros_of(moment.astimezone(UTC)), LEVELS.index(row.level), host, traces)
+
+
+def facts_of_strand(connection: Connection, strand: int) -> Facts:
+    """What is known of a strand's matches, looked at anew."""
+    facts = Facts()
+    query = select(tables.matches).where(tables.matches.c.strand_id == strand, tables.matches.c.hidden_by.is_(None))
+    for row in connection.execute(query):
+        seen = sighting_of(row)
+        facts.note(row.rule_id, row.title, seen.level, msgspec.json.decode(row.tags), seen.time, seen.traces)
+    return facts
 
 
 def _bound(changed: Iterable[int], together: Iterable[Pair]) -> set[int]:

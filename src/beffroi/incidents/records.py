@@ -1,6 +1,6 @@
 """Incidents in the store: opened, merged, judged anew, reopened. All within the caller's transaction, each told to the feed."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ SYSTEM: Final = "beffroi"
 NEXT: Final = "strands"
 """The name of the checkpoint that holds the id of the next strand."""
 
+PORTION: Final = 1_000  # ids in a statement: engines take only so many
+
 REASONS: Final = ("real", "exercise", "normal", "duplicate")
 
 
@@ -36,6 +38,12 @@ class Details(msgspec.Struct):
     """Why it is as grave as it is: messages as plain data."""
     unlisted: int = 0
     """Entities and rules beyond those that are kept by name."""
+
+
+def portions(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as a statement takes."""
+    for start in range(0, len(numbers), PORTION):
+        yield numbers[start : start + PORTION]
 
 
 def open_(change: Connection, *, historic: bool, now: datetime) -> int:
@@ -210,8 +218,8 @@ def bind(change: Connection, one: int, other: int, *, together: bool, seq: int) 
     change.execute(insert(strand_bonds).values(**pair, together=int(together), seq=seq))
 
 
-def rebind(change: Connection, gone: int, into: int) -> None:
-    """A strand is part of another now, and so is what was decided about it."""
+def rebind(change: Connection, gone: int, into: int | None) -> None:
+    """A strand is part of another now, and so is what was decided about it; nothing is where it is gone for good."""
     rows = change.execute(
         select(strand_bonds).where((strand_bonds.c.one == gone) | (strand_bonds.c.other == gone))
     ).all()
@@ -219,7 +227,7 @@ def rebind(change: Connection, gone: int, into: int) -> None:
         here = (strand_bonds.c.one == row.one) & (strand_bonds.c.other == row.other)
         change.execute(delete(strand_bonds).where(here))
         other = row.other if row.one == gone else row.one
-        if other != into:
+        if into is not None and other != into:
             bind(change, into, other, together=bool(row.together), seq=row.seq)
 
 

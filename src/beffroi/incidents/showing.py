@@ -144,6 +144,8 @@ def _act(entry: ledger.Entry) -> Message:
             )  # fmt: skip
         case "incidents.split":
             what = message("{count} matches were taken out as another incident", count=details.get("matches", 0))
+        case "incidents.normal":
+            what = message("what a rule found was called normal, for {days} days", days=details.get("days", 0))
         case "incidents.withdraw":
             what = message("withdrawn: late events showed that it did not happen")
         case "incidents.comment":

@@ -29,6 +29,7 @@ from beffroi.core.config import Config
 from beffroi.core.discreet import Word
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Fault, Message, message
+from beffroi.incidents import hiding
 from beffroi.incidents.raising import Raiser
 from beffroi.logs.archive import load_index
 from beffroi.logs.arrival import Busy
@@ -240,7 +241,7 @@ class Service:
                 since, changed = await asyncio.to_thread(self._changes, since)
                 if "sources" in changed:
                     await self._sources_changed()
-                if changed & {"rules", "rule_switches"}:
+                if changed & {"rules", "rule_switches", "normals"}:
                     self.understanding.rules_changed()
 
     async def _raise_incidents(self) -> None:
@@ -311,7 +312,12 @@ class Service:
             zone=self.config.time_zone,
             placeholders={},
             off=sorted(switched_off(self.store)),
+            normals=self._normals(),
         )
+
+    def _normals(self) -> list[tuple[int, str, str]]:
+        with self.store.read() as connection:
+            return hiding.in_force(connection, datetime.now(UTC))
 
     def _networks(self) -> Sequence[networks.Network]:
         stated = self.config.networks
@@ -360,6 +366,7 @@ class Service:
         shown = self._shown()
         await asyncio.to_thread(chores.keep_alive, self.store, now)
         await asyncio.to_thread(chores.look_at_sources, self.store, now, shown)
+        await asyncio.to_thread(hiding.expire, self.store, now)
         await asyncio.to_thread(self._tell_troubles, now)
         await self._look_at_neighbours(now, shown)
         await asyncio.to_thread(self._let_go, now)

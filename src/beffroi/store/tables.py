@@ -162,6 +162,12 @@ matches: Final = Table(
     Column("hidden_by", Integer),  # of `normals`: somebody said that this is normal
     Index("matches_are_pending", "id", sqlite_where=text("pending = 1"), postgresql_where=text("pending = 1")),
     Index("matches_by_strand", "strand_id"),
+    Index(
+        "matches_are_hidden",
+        "hidden_by",
+        sqlite_where=text("hidden_by IS NOT NULL"),
+        postgresql_where=text("hidden_by IS NOT NULL"),
+    ),
     # A batch that is read again after a crash records nothing twice.
     Index(
         "matches_are_once_by_identity",
@@ -222,8 +228,8 @@ strands: Final = Table(
     Column("incident_id", Integer, ForeignKey("incidents.id")),
     Column("historic", Integer, CheckConstraint("historic IN (0, 1)", name="historic_is_yes_or_no"), nullable=False),
     Column("alive", Integer, nullable=False),  # 1: it may be continued
-    Column("stale", Integer, nullable=False, server_default="0"),  # 1: a match of it was withdrawn
-    Column("strand", Text),  # JSON, incidents.strands.Strand; None where nothing continues it any more
+    Column("stale", Integer, nullable=False, server_default="0"),  # 1: a match of it was withdrawn or hidden
+    Column("strand", Text),  # JSON, incidents.strands.Strand; None where nothing will ever continue it
     Column("facts", Text, nullable=False),  # JSON, incidents.judging.Facts
     Column("why", Text),  # core.model.Message as JSON: why it is one story with the others
     Index("strands_by_incident", "incident_id"),

@@ -24,6 +24,8 @@ class Begin(msgspec.Struct, tag=True):
     placeholders: dict[str, list[str]]
     off: list[str]
     """Ids of rules that somebody switched off."""
+    normals: list[tuple[int, str, str]] = []
+    """What somebody called normal: (id, id of the rule, Sigma filter)."""
     after: int = 0
     """The position in the journal up to which everything was stored."""
     state: bytes = b""

@@ -20,6 +20,7 @@ import msgspec
 from beffroi.core import discreet
 from beffroi.core.discreet import guarded
 from beffroi.core.model import Fault, message
+from beffroi.incidents import Normals
 from beffroi.logs.arrival import Arrival
 from beffroi.logs.journal import JournalReader, Trimmed
 from beffroi.rules.repository import RuleSet, load
@@ -73,7 +74,7 @@ class Process:
             ruleset.fingerprint,
         )
         before = self._understander
-        self._understander = Understander(ruleset, ZoneInfo(begin.zone))
+        self._understander = Understander(ruleset, ZoneInfo(begin.zone), Normals(begin.normals))
         if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:

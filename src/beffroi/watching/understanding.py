@@ -17,7 +17,7 @@ from beffroi.core.model import Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
-from beffroi.incidents import Traces, traces_of
+from beffroi.incidents import SPECIFIC, Normals, Traces, traces_of
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.connections import Connection, Connections
 from beffroi.logs.formats.normal import Context, Normalised
@@ -108,8 +108,10 @@ HOSTS = 32  # machines' names that are noted for a source between two writes
 class Understander:
     """All rules and correlations at work on what comes in. Not for two threads at once."""
 
-    def __init__(self, ruleset: RuleSet, zone: tzinfo) -> None:
+    def __init__(self, ruleset: RuleSet, zone: tzinfo, normals: Normals | None = None) -> None:
+        """`normals` say of which matches no correlation is to hear; all the same they are found, and whoever stores them hides them."""
         self._zone = zone
+        self._normals = normals if normals is not None else Normals()
         self._feeding = fields_needed(ruleset.correlations)
         self._matcher = Matcher(ruleset.rules, zone)
         self._correlations = {each.id: each for each in ruleset.correlations}
@@ -219,7 +221,7 @@ class Understander:
     def _matched(self, match: Match, heard: "_Heard", result: Understood, bases: list[BaseMatch]) -> None:
         rule = match.rule
         feeds = self._feeding.get(rule.id)
-        if feeds is not None and not heard.arrival.historic:
+        if feeds is not None and not heard.arrival.historic and self._normals.hides(rule.id, match.fields) is None:
             # Recordings are correlated by a hunt: here their time is long past, and what is happening now comes first.
             values = {name: text_of(match.fields[name]) for name in feeds if name in match.fields}
             bases.append(BaseMatch(rule.id, heard.time, heard.key, values))
@@ -234,7 +236,9 @@ class Understander:
                     source=heard.arrival.source,
                     host=heard.normal.host,
                     logsource=heard.normal.logsource or rule.logsource,
-                    fields=_kept(match.looked_at()),
+                    fields=_kept(
+                        match.looked_at() | {each: match.fields[each] for each in SPECIFIC if each in match.fields}
+                    ),
                     position=heard.position,
                     place=heard.place,
                     identity=heard.identity,

@@ -19,6 +19,7 @@ def upgrade() -> None:
     op.add_column("matches", sa.Column("hidden_by", sa.Integer))
     _index("matches_are_pending", "matches", "id", "pending = 1")
     op.create_index("matches_by_strand", "matches", ["strand_id"])
+    _index("matches_are_hidden", "matches", "hidden_by", "hidden_by IS NOT NULL")
     op.create_table(
         "incidents",
         sa.Column("id", sa.Integer, primary_key=True),
