@@ -17,7 +17,7 @@ from beffroi.store.times import stamp
 from tests.incidents.signs import NOW, keep, stories, text
 
 ANNE = Actor("Anne Dubois", Role.PROVIDER)
-BACKUP = {
+BACKUP: dict[str, Any] = {
     "host": "srv",
     "rule": "shadows",
     "User": "TILLEULS\\backup",

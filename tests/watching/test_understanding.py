@@ -7,13 +7,34 @@ from typing import Any
 import pytest
 from benchmarks.formats import labelled, told
 
+from beffroi.core.model import LogSource
 from beffroi.detect.matcher import Matcher
+from beffroi.incidents import Normals
+from beffroi.incidents.filters import Match, choose, written
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats import understood
 from beffroi.logs.formats.connections import Connections
+from beffroi.rules.repository import load
 from beffroi.watching import understanding
 from beffroi.watching.understanding import Found, Neighbour, Understander, Understood
-from tests.watching.watch import DOOR, MANY, MINUTE, NOON, REFUSED, SHADOWS, arrival, failed, iso, shadows, understander
+from tests.watching.watch import (
+    BRUSSELS,
+    DOOR,
+    FAILED,
+    MANY,
+    MINUTE,
+    NOON,
+    REFUSED,
+    RULES,
+    SHADOWS,
+    arrival,
+    failed,
+    iso,
+    rules,
+    shadows,
+    understander,
+    windows,
+)
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -248,3 +269,31 @@ def test_results_survive_being_told_between_processes(watch: Understander) -> No
     assert isinstance(told, Result)
     assert told.understood.found == result.found
     assert all(isinstance(each, Found) for each in told.understood.found)
+
+
+def test_a_match_keeps_who_and_where_although_its_rule_looks_at_none_of_it(watch: Understander) -> None:
+    message = windows(
+        1,
+        4688,
+        CommandLine="vssadmin delete shadows",
+        NewProcessName="C:\\vssadmin.exe",
+        SubjectUserName="anne",
+        NewProcessId="0x7",
+    )
+    [found] = of(watch, arrival(message)).found
+    assert found.fields == {
+        "CommandLine": "vssadmin delete shadows", "Computer": "PC-ACCUEIL", "User": "anne", "SubjectUserName": "anne",
+        "Image": "C:\\vssadmin.exe", "NewProcessName": "C:\\vssadmin.exe",
+    }  # fmt: skip
+
+
+def test_a_correlation_hears_nothing_of_what_is_normal_and_the_rule_speaks_all_the_same(tmp_path: Path) -> None:
+    """The rule speaks for itself too; what it found is stored, and hidden there."""
+    text = RULES.replace("timespan: 10m", "timespan: 10m\n    generate: true")
+    match = Match(FAILED, "A failed login", LogSource("windows"), {"TargetUserName": "anna"})
+    normals = Normals([(1, FAILED, written(match, choose(match)))])
+    calm = Understander(load([rules(tmp_path / "rules", text)]), BRUSSELS, normals)
+    told = [each.rule for each in of(calm, arrival(*(failed(n) for n in range(1, 5)))).found]
+    assert told == [FAILED] * 4
+    alert = Understander(load([tmp_path / "rules"]), BRUSSELS)
+    assert MANY in [each.rule for each in of(alert, arrival(*(failed(n) for n in range(1, 5)))).found]

@@ -6,6 +6,7 @@ matches to be read. What is closed already stays as it was decided: nothing is e
 
 import logging
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -89,7 +90,7 @@ class Covered(msgspec.Struct):
     """How many of them are of each strand."""
     first: str | None = None
     last: str | None = None
-    newest: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    newest: deque[dict[str, Any]] = msgspec.field(default_factory=lambda: deque(maxlen=SHOWN))
 
 
 def cover(connection: Connection, rule: str, test: Test, since: int = 0) -> Covered:
@@ -106,10 +107,8 @@ def cover(connection: Connection, rule: str, test: Test, since: int = 0) -> Cove
         when = row.time or row.noted
         found.first = min(found.first or when, when)
         found.last = max(found.last or when, when)
-        found.newest = [
-            *found.newest[-(SHOWN - 1) :],
-            {"match": row.id, "time": when, "host": row.host, "level": row.level, "fields": fields},
-        ]
+        shown = {"match": row.id, "time": when, "host": row.host, "level": row.level, "fields": fields}
+        found.newest.append(shown)
     return found
 
 

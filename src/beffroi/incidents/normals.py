@@ -192,7 +192,7 @@ def _hides(covered: hiding.Covered, held: list[tuple[Row[Any], int]]) -> dict[st
             for row, count in held[: hiding.SHOWN]
         ],
         "more_incidents": max(0, len(held) - hiding.SHOWN),
-        "newest": covered.newest[::-1],
+        "newest": [*covered.newest][::-1],
     }
 
 
