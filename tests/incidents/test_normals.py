@@ -68,7 +68,7 @@ def test_a_trial_tells_all_and_changes_nothing(one: Store) -> None:
     ]
     assert [each["match"] for each in told["hides"]["newest"]] == [3, 1]
     assert told["true_detections"] == {"samples": ["an attacker deletes the shadow copies"], "incidents": []}
-    assert told["normal"] is None
+    assert (told["normal"], told["anywhere"]) == (None, True)
     assert "not selection" in told["filter"]
     with one.read() as connection:
         assert len(ledger.entries(connection)) == before
@@ -104,7 +104,7 @@ def test_left_alone_the_filter_is_narrow_enough_to_hide_no_sample(one: Store) ->
         "User": "TILLEULS\\backup",
         "CommandLine": "vssadmin delete shadows /quiet",
     }
-    assert (told["hides"]["matches"], told["hides"]["of"], told["hidden"]) == (1, 2, 1)
+    assert (told["hides"]["matches"], told["hides"]["of"], told["hidden"], told["anywhere"]) == (1, 2, 1, False)
     [row] = listed(one)
     assert (row["hits"], row["expires"], row["forced"]) == (1, stamp(NOW + timedelta(days=90)), False)
     assert text(row["rule"]) == "Rule shadows"

@@ -82,6 +82,8 @@ def _said(told: dict[str, Any], say: Words, zone: str, language: str) -> Iterabl
         )
     else:
         yield say("Of {of} matches so far it holds for none.", of=of)
+    if told["anywhere"]:
+        yield say("Beware: it names neither who nor where, so it holds for whoever does this, on every machine.")
     for sample in told["true_detections"]["samples"]:
         yield say("Beware: it would hide what the rule must find (“{sample}”).", sample=sample)
     for incident in told["true_detections"]["incidents"]:

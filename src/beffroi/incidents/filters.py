@@ -63,6 +63,11 @@ def choose(match: Match, names: Sequence[str] = ()) -> dict[str, Any]:
     return chosen
 
 
+def holds_anywhere(chosen: Mapping[str, Any]) -> bool:
+    """Whether a filter names neither who nor where: it hides the same from whoever does it, an attacker too."""
+    return chosen.keys().isdisjoint((*MACHINE, *ACCOUNT, *ADDRESS))
+
+
 def _specific(fields: Fields) -> Fields:
     """What makes a match specific; views give the same thing several names, of which one is enough."""
     chosen: dict[str, Any] = {}

@@ -97,6 +97,7 @@ def say_normal(store: Store, actor: Actor, saying: Saying, silenced: Silenced, n
         "rule_id": match.rule,
         "rule": message(match.title).to_plain(),
         "fields": chosen,
+        "anywhere": filters.holds_anywhere(chosen),
         "filter": text,
         "expires": stamp(now + timedelta(days=saying.days)),
         "hides": _hides(covered, held),
