@@ -95,7 +95,7 @@ def say_normal(store: Store, actor: Actor, saying: Saying, silenced: Silenced, n
     told = {
         "normal": None,
         "rule_id": match.rule,
-        "rule": message(match.title).to_plain(),
+        "rule": Message(match.title).to_plain(),
         "fields": chosen,
         "anywhere": filters.holds_anywhere(chosen),
         "filter": text,
@@ -234,7 +234,7 @@ def _told(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     entry = ledger.entry(connection, row.made_by)
     try:
         kept = read(row.filter)
-        title, selection = message(kept.title).to_plain(), kept.selection
+        title, selection = Message(kept.title).to_plain(), kept.selection
     except ValueError:
         title, selection = message("it cannot be read, and hides nothing").to_plain(), {}
     return {
