@@ -1,9 +1,16 @@
 """What filters do to the store: what they hide leaves what is open, stays where it was decided, and comes back whole."""
 
+import contextlib
+import json
+import shutil
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from beffroi.core.errors import UsageError
@@ -264,3 +271,80 @@ def test_a_filter_that_cannot_be_read_hides_nothing_and_can_be_ended(store: Stor
     [row] = normals.list_(store, ANNE, Listing())
     assert "cannot be read" in text(row["rule"])
     assert normals.end(store, ANNE, Ending(number))["back"] == 0
+
+
+WORK = (
+    BACKUP,
+    BACKUP | {"LogonId": "0x1234"},
+    BACKUP | {"LogonId": "0x1234", "CommandLine": "whoami", "rule": "who", "level": 2},
+    {"host": "pc-2", "rule": "who", "User": "TILLEULS\\anne", "CommandLine": "whoami", "Computer": "pc-2"},
+    {"host": "pc-2", "rule": "theft", "User": "TILLEULS\\anne", "CommandLine": "mimikatz", "Computer": "pc-2", "LogonId": "0x77"},
+    {"host": None, "rule": "spray", "IpAddress": "203.0.113.9"},
+)  # fmt: skip
+
+kept = st.tuples(st.just("keep"), st.sampled_from(WORK), st.integers(0, 40))
+steps = st.one_of(
+    kept,
+    st.tuples(st.just("say"), st.sampled_from(["shadows", "who", "theft", "spray"]), st.integers(1, 4)),
+    st.tuples(st.just("end"), st.integers(1, 4), st.just(0)),
+    st.tuples(st.just("close"), st.sampled_from(["real", "exercise", "normal"]), st.integers(1, 4)),
+    st.tuples(st.just("reopen"), st.integers(1, 4), st.just(0)),
+    st.tuples(st.just("merge"), st.integers(1, 4), st.integers(1, 4)),
+    st.tuples(st.sampled_from(["raise", "restart"]), st.just(0), st.just(0)),
+)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that holds nothing, to be copied: to make one takes longer than a whole example."""
+    folder = tmp_path_factory.mktemp("empty") / "data"
+    Store.open(folder).close()
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@given(st.lists(kept, min_size=2, max_size=5), st.lists(steps, min_size=4, max_size=14))
+@settings(max_examples=50)
+def test_whatever_people_say_in_whatever_order_nothing_that_is_not_normal_is_lost(
+    empty: Path, begun: list[tuple[Any, ...]], done: list[tuple[Any, ...]]
+) -> None:
+    with TemporaryDirectory() as folder, Store.open(shutil.copytree(empty, Path(folder) / "data")) as store:
+        raiser = Raiser(store)
+        for what, one, other in [*begun, ("raise", 0, 0), *done]:
+            with contextlib.suppress(UsageError):
+                if what == "keep":
+                    _store(store, one | {"minute": other})
+                elif what == "say":
+                    say(store, incident=other, rule=one, force=True, reason="parce que")
+                elif what == "end":
+                    normals.end(store, ANNE, Ending(one))
+                elif what == "close":
+                    actions.close(store, ANNE, Closing(other, one))
+                elif what == "reopen":
+                    actions.reopen(store, ANNE, Which(one))
+                elif what == "merge":
+                    actions.merge(store, ANNE, Merging(one, other))
+                else:
+                    raiser = raiser if what == "raise" else Raiser(store)
+                    raiser.catch_up(NOW)
+        raiser.catch_up(NOW)
+        sound(store)
+        Raiser(store).catch_up(NOW)
+        with store.read() as connection:
+            ended = set(connection.scalars(select(tables.normals.c.id).where(tables.normals.c.ended.is_not(None))))
+            told = set(connection.scalars(select(tables.strands.c.id).where(tables.strands.c.incident_id.is_not(None))))
+            for row in connection.execute(select(tables.matches)).all():
+                assert row.hidden_by not in ended
+                grave = row.level not in ("informational", "low")
+                assert row.hidden_by is not None or row.strand_id in told or not grave, row
+
+
+def _store(store: Store, sign: dict[str, Any]) -> None:
+    """A match as the recorder stores it: hidden at once where it is normal."""
+    [number] = keep(store, sign)
+    with store.write() as change:
+        row = change.execute(select(tables.matches).where(tables.matches.c.id == number)).one()
+        by = hiding.loaded(change, NOW).hides(row.rule_id, json.loads(row.fields))
+        if by is not None:
+            change.execute(update(tables.matches).where(tables.matches.c.id == number).values(hidden_by=by, pending=0))
