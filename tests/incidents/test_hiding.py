@@ -162,6 +162,19 @@ def test_undone_after_somebody_like_it_came_they_are_one_story(store: Store, rai
     sound(store)
 
 
+def test_what_was_undone_before_anybody_looked_is_counted_once(store: Store, raiser: Raiser) -> None:
+    keep(
+        store, BACKUP, *[{"host": "pc-2", "rule": each, "User": "anne", "LogonId": "0x77"} for each in ("who", "theft")]
+    )
+    raiser.catch_up(NOW)
+    number = say(store, incident=2, rule="who")["normal"]
+    normals.end(store, ANNE, Ending(number))
+    actions.merge(store, ANNE, Merging(1, 2))
+    raiser.catch_up(NOW)
+    assert listed(store)[1]["matches"] == 3
+    sound(store)
+
+
 @pytest.mark.parametrize("reason", ["real", "exercise", "duplicate", "normal"])
 def test_what_is_closed_stays_as_it_was_decided(store: Store, raiser: Raiser, reason: str) -> None:
     nights(store, raiser)

@@ -172,12 +172,12 @@ def important(connection: Connection) -> frozenset[str]:
 
 
 def write_strands(change: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep strands as they are now."""
+    """Keep strands as they are now. A strand that is stale stays so until it is looked at anew."""
     if not rows:
         return
     upsert = postgresql.insert if change.dialect.name == "postgresql" else sqlite.insert
     statement = upsert(strands)
-    more = {name: statement.excluded[name] for name in ("incident_id", "alive", "stale", "strand", "facts", "why")}
+    more = {name: statement.excluded[name] for name in ("incident_id", "alive", "strand", "facts", "why")}
     change.execute(statement.on_conflict_do_update(index_elements=["id"], set_=more), list(rows))
 
 
