@@ -124,13 +124,14 @@ def test_a_correlation_goes_on_from_its_state(tmp_path: Path, watch: Understande
 PAM = b"<86>Nov 25 12:00:00 nas sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=root"
 ACCEPTED = b"<86>Nov 25 12:00:01 nas sshd[7]: Accepted password for anna from 203.0.113.9 port 4711 ssh2"
 INVALID = b"<86>Nov 25 12:00:00 nas sshd[8]: Invalid user admin from 203.0.113.9 port 4712"
+TRIED = {"outcome": "failure", "hostname": "nas", "username": "admin", "src_ip": "203.0.113.9"}
 WRONG = b"<86>Nov 25 12:00:02 nas sshd[8]: Failed password for invalid user admin from 203.0.113.9 port 4712 ssh2"
 
 
 def test_what_lines_tell_together_is_understood_alike_after_a_crash(tmp_path: Path, watch: Understander) -> None:
     """The batches are cut otherwise the second time, from the state at which it stopped."""
     first = of(watch, arrival(PAM, INVALID, form=Form.SYSLOG))
-    assert [(each.rule, each.place, each.fields) for each in first.found] == [(REFUSED, 1, {"outcome": "failure"})]
+    assert [(each.rule, each.place, each.fields) for each in first.found] == [(REFUSED, 1, TRIED)]
     state = watch.state()
     last = arrival(ACCEPTED, WRONG, form=Form.SYSLOG, ids=["a", "b"])
     once = of(watch, last, arrival(b"x", form=Form.SYSLOG), start=500).found
