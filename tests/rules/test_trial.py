@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beffroi.rules.pack import Sample
+from beffroi.rules.pack import Sample, samples
 from beffroi.rules.repository import PACK, load
-from beffroi.rules.trial import Trial, try_rules
+from beffroi.rules.trial import Trial, silenced, try_rules
 from tests.hunting.hunts import ALL, GUESSED, event, failed, rules, whoami
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -76,3 +76,27 @@ def test_a_new_set_that_takes_an_id_of_the_pack_does_not_replace_its_rule(tmp_pa
         rules(tmp_path / "new", evil=ALL["guessed"].replace(GUESSED, evil)), zone=BRUSSELS, cache_folder=None
     )
     assert report.failed == ()
+
+
+FAILED_ID = "00d52aba-4f3f-4135-a88e-ab378b2eb58f"
+SPRAYED_ID = "9318df75-41d9-4028-b777-c85d09308205"
+SHADOWS_ID = next(each.rule for each in samples(PACK / "copies" / "shadow_copies_deleted.yml") if each.fires)
+
+
+def test_a_sample_is_counted_without_what_is_hidden(trial: Trial) -> None:
+    asked = sample(WHOAMI_ID, 2, whoami(2), whoami(3))
+    assert trial.count(asked, lambda rule, fields: rule == WHOAMI_ID and fields["EventRecordID"] == 3) == 1
+    assert trial.count(asked, lambda rule, _fields: rule != WHOAMI_ID) == 2
+    guessed = sample(GUESSED_ID, 1, *(failed(number, seconds=number) for number in range(3)))
+    assert trial.count(guessed, lambda rule, _fields: rule == GUESSED_ID) == 0
+    assert trial.count(guessed, lambda rule, fields: rule != GUESSED_ID and fields["EventRecordID"] == 1) == 0
+
+
+def test_what_would_silence_a_rule_of_the_pack_is_named_by_its_samples() -> None:
+    assert silenced(SHADOWS_ID, lambda _fields: True)
+    assert silenced(SHADOWS_ID, lambda fields: fields.get("User") == "TILLEULS\\sauvegarde") == []
+    assert silenced("no-such-rule", lambda _fields: True) == []
+    sprayed = silenced(SPRAYED_ID, lambda fields: "src_ip" in fields)
+    resting = silenced(FAILED_ID, lambda _fields: True)  # of the correlations that rest on it
+    assert len(sprayed) < len(resting)
+    assert [each for each in sprayed if each in resting]

@@ -105,7 +105,9 @@ def test_what_is_sent_is_understood_and_told(house: House) -> None:
         "SELECT title, level, host, fields FROM matches WHERE rule_id LIKE '%0001'"
     )
     assert (title, level, host) == ("Shadow copies are deleted", "high", "PC-ACCUEIL")
-    assert json.loads(fields) == {"CommandLine": "vssadmin delete shadows /all"}
+    assert json.loads(fields) == {
+        "CommandLine": "vssadmin delete shadows /all", "Computer": "PC-ACCUEIL", "Image": "C:\\vssadmin.exe", "NewProcessName": "C:\\vssadmin.exe",
+    }  # fmt: skip
     status = house.act("status")
     assert status["state"] == "alarm"
     assert status["matches_24h"] >= 1

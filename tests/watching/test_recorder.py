@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from beffroi.core.errors import StoreError
-from beffroi.core.model import Assurance
+from beffroi.core.model import Assurance, LogSource
+from beffroi.incidents.filters import Match, choose, written
 from beffroi.logs.sources import records
-from beffroi.store import Store, feed, tables
+from beffroi.store import Store, feed, ledger, tables
+from beffroi.store.times import stamp
 from beffroi.watching import recorder
 from beffroi.watching.frames import State
 from beffroi.watching.understanding import Found, Seen, Understood, Withdrawn
@@ -131,3 +133,54 @@ def test_what_is_old_is_forgotten(store: Store) -> None:
     noted = datetime.fromtimestamp((NOON + MINUTE) / 1e6, UTC)
     assert recorder.forget(store, noted - timedelta(seconds=1)) == 0
     assert recorder.forget(store, noted + timedelta(seconds=1)) == 1
+
+
+def called_normal(store: Store, text: str, *, rule: str = "r", until: datetime, ended: str | None = None) -> int:
+    with store.write() as change:
+        entry = ledger.record(change, actor="Anne Dubois", action="incidents.normal")
+        row = {"rule_id": rule, "filter": text, "made_by": entry.seq, "expires": stamp(until), "ended": ended}
+        return int(change.execute(insert(tables.normals).values(row).returning(tables.normals.c.id)).scalar_one())
+
+
+def filter_of(rule: str = "r", **fields: Any) -> str:
+    match = Match(rule, "T", LogSource("windows"), fields)
+    return written(match, choose(match))
+
+
+def normals(store: Store) -> list[tuple[int, str | None]]:
+    with store.read() as connection:
+        rows = connection.execute(select(tables.normals).order_by(tables.normals.c.id)).all()
+        return [(row.hits, row.last_hit) for row in rows]
+
+
+LATER = datetime.fromtimestamp(NOON / 1e6, UTC) + timedelta(days=1)
+
+
+def test_what_is_normal_is_kept_hidden_and_counted_once(store: Store) -> None:
+    number = called_normal(store, filter_of(User="anne"), until=LATER)
+    normal, other = found(fields={"User": "Anne"}), found(1, fields={"User": "bert"})
+    for _ in range(2):  # after a crash it is understood again
+        record(store, Understood(100, found=[normal, other]))
+    assert [(row.hidden_by, row.pending) for row in rows(store)] == [(number, 0), (None, 1)]
+    assert normals(store) == [(1, rows(store)[0].noted)]
+
+
+def test_a_firing_that_is_told_again_is_counted_once_and_stays_as_it_was(store: Store) -> None:
+    number = called_normal(store, filter_of("c", TargetUserName="anna"), rule="c", until=LATER)
+    normal = firing("a", "b")
+    normal.fields = {"TargetUserName": "anna"}
+    record(store, Understood(100, found=[normal]))
+    record(store, Understood(200, found=[normal, found()]))
+    assert [(row.rule_id, row.hidden_by, row.pending) for row in rows(store)] == [("c", number, 0), ("r", None, 1)]
+    assert normals(store)[0][0] == 1
+    record(store, Understood(300, withdrawn=[Withdrawn("c\x1f1")]))
+    assert [row.rule_id for row in rows(store)] == ["r"]
+
+
+def test_what_has_ended_or_expired_hides_nothing_although_nobody_has_looked_since(store: Store) -> None:
+    noon = datetime.fromtimestamp(NOON / 1e6, UTC)
+    called_normal(store, filter_of(User="anne"), until=LATER, ended=stamp(noon))
+    called_normal(store, filter_of(User="anne"), until=noon)  # the service was off when it expired
+    called_normal(store, "no filter at all", until=LATER)
+    record(store, Understood(100, found=[found(fields={"User": "anne"})]))
+    assert [(row.hidden_by, row.pending) for row in rows(store)] == [(None, 1)]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from benchmarks.formats import labelled, told
 
-from beffroi.core.model import Assurance
+from beffroi.core.model import Assurance, LogSource
 from beffroi.detect.matcher import Matcher
+from beffroi.incidents import Normals
+from beffroi.incidents.filters import Match, choose, written
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats import understood
 from beffroi.logs.formats.connections import Connections
@@ -19,10 +21,12 @@ from beffroi.watching.understanding import Found, Neighbour, Understander, Under
 from tests.watching.watch import (
     BRUSSELS,
     DOOR,
+    FAILED,
     MANY,
     MINUTE,
     NOON,
     REFUSED,
+    RULES,
     SHADOWS,
     arrival,
     failed,
@@ -155,15 +159,16 @@ def test_a_correlation_goes_on_from_its_state(tmp_path: Path, watch: Understande
 PAM = b"<86>Nov 25 12:00:00 nas sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=root"
 ACCEPTED = b"<86>Nov 25 12:00:01 nas sshd[7]: Accepted password for anna from 203.0.113.9 port 4711 ssh2"
 INVALID = b"<86>Nov 25 12:00:00 nas sshd[8]: Invalid user admin from 203.0.113.9 port 4712"
-FAILED = b"<86>Nov 25 12:00:02 nas sshd[8]: Failed password for invalid user admin from 203.0.113.9 port 4712 ssh2"
+TRIED = {"outcome": "failure", "hostname": "nas", "username": "admin", "src_ip": "203.0.113.9"}
+WRONG = b"<86>Nov 25 12:00:02 nas sshd[8]: Failed password for invalid user admin from 203.0.113.9 port 4712 ssh2"
 
 
 def test_what_lines_tell_together_is_understood_alike_after_a_crash(tmp_path: Path, watch: Understander) -> None:
     """The batches are cut otherwise the second time, from the state at which it stopped."""
     first = of(watch, arrival(PAM, INVALID, form=Form.SYSLOG))
-    assert [(each.rule, each.place, each.fields) for each in first.found] == [(REFUSED, 1, {"outcome": "failure"})]
+    assert [(each.rule, each.place, each.fields) for each in first.found] == [(REFUSED, 1, TRIED)]
     state = watch.state()
-    last = arrival(ACCEPTED, FAILED, form=Form.SYSLOG, ids=["a", "b"])
+    last = arrival(ACCEPTED, WRONG, form=Form.SYSLOG, ids=["a", "b"])
     once = of(watch, last, arrival(b"x", form=Form.SYSLOG), start=500).found
     assert [(each.rule, each.position, each.place) for each in once] == [(REFUSED, 600, 0)]
     after = understander(tmp_path / "rules")
@@ -342,3 +347,31 @@ def test_what_is_set_aside_is_never_read_and_alone_each_message_is_named_before_
     assert result == together
     assert [(each.position, each.place) for each in result.found] == [(1, 0), (2, 0), (2, 1)]
     assert result.seen["s-one"].unread == 2
+
+
+def test_a_match_keeps_who_and_where_although_its_rule_looks_at_none_of_it(watch: Understander) -> None:
+    message = windows(
+        1,
+        4688,
+        CommandLine="vssadmin delete shadows",
+        NewProcessName="C:\\vssadmin.exe",
+        SubjectUserName="anne",
+        NewProcessId="0x7",
+    )
+    [found] = of(watch, arrival(message)).found
+    assert found.fields == {
+        "CommandLine": "vssadmin delete shadows", "Computer": "PC-ACCUEIL", "User": "anne", "SubjectUserName": "anne",
+        "Image": "C:\\vssadmin.exe", "NewProcessName": "C:\\vssadmin.exe",
+    }  # fmt: skip
+
+
+def test_a_correlation_hears_nothing_of_what_is_normal_and_the_rule_speaks_all_the_same(tmp_path: Path) -> None:
+    """The rule speaks for itself too; what it found is stored, and hidden there."""
+    text = RULES.replace("timespan: 10m", "timespan: 10m\n    generate: true")
+    match = Match(FAILED, "A failed login", LogSource("windows"), {"TargetUserName": "anna"})
+    normals = Normals([(1, FAILED, written(match, choose(match)))])
+    calm = Understander(load([rules(tmp_path / "rules", text)]), BRUSSELS, normals=normals)
+    told = [each.rule for each in of(calm, arrival(*(failed(n) for n in range(1, 5)))).found]
+    assert told == [FAILED] * 4
+    alert = Understander(load([tmp_path / "rules"]), BRUSSELS)
+    assert MANY in [each.rule for each in of(alert, arrival(*(failed(n) for n in range(1, 5)))).found]

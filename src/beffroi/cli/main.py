@@ -22,6 +22,7 @@ VERBS = {
     "support": "Make a bundle for whoever helps, with nothing about anybody.",
     "hunt": "Look through recordings for what the rules know.",
     "search": "Look for events in the archive.",
+    "incidents": "What happened, and what needs somebody first.",
     "sources": "Show who sends logs, and decide about them.",
     "settings": "Show what can be set, and set it.",
     "rules": "List, test, explain and update the rules.",

@@ -178,6 +178,19 @@ def translate(rule: SigmaRule, *, rule_id: str, path: str, placeholders: Placeho
     )
 
 
+def translate_selection(selection: Mapping[str, Any]) -> Expr:
+    """One selection of a rule or filter, on its own, as an expression. Raises UntranslatableError."""
+    detection = {"selection": dict(selection), "condition": "selection"}
+    try:
+        rule = SigmaRule.from_dict({"title": "selection", "logsource": {"category": "any"}, "detection": detection})
+        [condition] = rule.detection.parsed_condition
+        return _Conditions({}).expression(condition.parsed)
+    except UntranslatableError:
+        raise
+    except Exception as error:
+        raise UntranslatableError(message("{error}", error=str(error))) from error
+
+
 class _Conditions:
     """Translates one rule's parsed conditions."""
 

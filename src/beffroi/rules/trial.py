@@ -1,7 +1,7 @@
 """A set of rules tried on the samples of Beffroi's own pack before it is used."""
 
-from collections.abc import Iterable, Mapping
-from datetime import tzinfo
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from beffroi.core.model import Event, Fault, Fields, Message, message
@@ -12,6 +12,13 @@ from beffroi.rules.pack import Sample, samples
 from beffroi.rules.repository import PACK, RuleSet, load
 from beffroi.rules.update import Report
 
+Hidden = Callable[[str, Fields], bool]
+"""(id of a rule or correlation, what it found: an event's fields, or those of the group) → whether that is hidden."""
+
+
+def _nothing(_rule: str, _fields: Fields) -> bool:
+    return False
+
 
 class Trial:
     """Tries samples on one set of rules."""
@@ -21,10 +28,10 @@ class Trial:
         self._matcher = Matcher(ruleset.rules, zone)
         self._correlations = {correlation.id for correlation in ruleset.correlations}
 
-    def count(self, sample: Sample) -> int:
-        """How often the sample's rule fires on its events."""
+    def count(self, sample: Sample, hidden: Hidden = _nothing) -> int:
+        """How often the sample's rule fires on its events, where some of what rules find is hidden."""
         batch: list[Event] = [(number, fields, None) for number, fields in enumerate(sample.events)]
-        found = self._matcher.match(batch, sample.logsource)
+        found = [each for each in self._matcher.match(batch, sample.logsource) if not hidden(each.rule.id, each.fields)]
         if sample.rule not in self._correlations:
             return sum(match.rule.id == sample.rule for match in found)
         bases = sorted(
@@ -35,7 +42,10 @@ class Trial:
             key=lambda base: base.time_us,
         )
         correlator = Correlator(self._ruleset.correlations, lateness_us=0)
-        return sum(firing.correlation == sample.rule for firing in in_order(correlator, bases))
+        return sum(
+            firing.correlation == sample.rule and not hidden(sample.rule, dict(firing.group))
+            for firing in in_order(correlator, bases)
+        )
 
     def _micros(self, fields: Fields) -> int:
         moment = moment_of(str(fields.get("TimeCreated", "")), self._zone)
@@ -70,3 +80,19 @@ def try_rules(folder: Path, *, zone: tzinfo, cache_folder: Path | None) -> Repor
         samples=len(tried),
         failed=tuple(Trial(together, zone).failures(tried)),
     )
+
+
+def silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
+    """The samples of the pack, by their names, that would no longer be found as often as they must, were what a rule finds hidden where `hides`
+    says so. Samples of correlations that rest on the rule are among them."""
+    ruleset = load([PACK])
+    known = {each.id for each in ruleset.rules} | {each.id for each in ruleset.correlations}
+    if rule not in known:
+        return []
+    trial = Trial(ruleset, UTC)
+
+    def hidden(which: str, fields: Fields) -> bool:
+        return which == rule and hides(fields)
+
+    tried = [each for each in samples(PACK) if each.fires]
+    return [each.name for each in tried if trial.count(each, hidden) < each.matches]

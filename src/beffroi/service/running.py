@@ -12,8 +12,8 @@ import signal
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -26,6 +26,8 @@ from beffroi.core.config import Config
 from beffroi.core.discreet import Word
 from beffroi.core.errors import StoreError
 from beffroi.core.model import Message, message
+from beffroi.incidents import hiding
+from beffroi.incidents.raising import Raiser
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
@@ -164,6 +166,7 @@ class Service:
                     ("understand", self.understanding.run),
                     ("tell how far the journal is", self._follow_journal),
                     ("follow the store", self._follow_store),
+                    ("raise incidents", self._raise_incidents),
                     ("look after the house", self._each_minute),
                     ("show signs of life", self._selftests),
                     ("archive", self._archive),
@@ -230,13 +233,7 @@ class Service:
 
     async def _follow_store(self) -> None:
         """Take in what people decide: sources, rules, settings."""
-        loop = asyncio.get_running_loop()
-        stirred = asyncio.Event()
-
-        def told() -> None:
-            loop.call_soon_threadsafe(stirred.set)
-
-        with self.store.listen(told):
+        with self._stirring() as stirred:
             since = await asyncio.to_thread(self._newest)
             await self._sources_changed()  # what was decided before this was listened to
             while True:
@@ -245,8 +242,25 @@ class Service:
                 since, changed = await asyncio.to_thread(self._changes, since)
                 if "sources" in changed:
                     await self._sources_changed()
-                if changed & {"rules", "rule_switches", "settings"}:
+                if changed & {"rules", "rule_switches", "settings", "normals"}:
                     self.understanding.rules_changed()
+
+    async def _raise_incidents(self) -> None:
+        """Take note of matches as soon as they are in the store."""
+        raiser = Raiser(self.store)
+        with self._stirring() as stirred:
+            while True:
+                await asyncio.to_thread(raiser.catch_up)
+                await stirred.wait()
+                stirred.clear()
+
+    @contextmanager
+    def _stirring(self) -> Iterator[asyncio.Event]:
+        """An event that is set after each transaction of the store."""
+        loop = asyncio.get_running_loop()
+        stirred = asyncio.Event()
+        with self.store.listen(lambda: loop.call_soon_threadsafe(stirred.set)):
+            yield stirred
 
     def _newest(self) -> int:
         with self.store.read() as connection:
@@ -306,7 +320,12 @@ class Service:
             placeholders={},
             off=sorted(switched_off(self.store)),
             lateness=lateness * 60,
+            normals=self._normals(),
         )
+
+    def _normals(self) -> list[tuple[int, str, str]]:
+        with self.store.read() as connection:
+            return hiding.in_force(connection, self.clock.now())
 
     def _networks(self) -> Sequence[networks.Network]:
         stated = self.config.networks
@@ -358,6 +377,7 @@ class Service:
         await asyncio.to_thread(chores.keep_alive, self.store, now)
         listened = now - self.clock.since
         await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened, sure=self.clock.sure)
+        await asyncio.to_thread(hiding.expire, self.store, now)
         await asyncio.to_thread(self._tell_troubles, now)
         lately = time.monotonic() - DAY
         faults = [fault for each in self.reading for fault in each.complaints.since(lately)]

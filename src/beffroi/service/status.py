@@ -102,10 +102,14 @@ def _untold(service: "Service", told: list[Finding], now: datetime) -> list[Find
 
 
 def _matches(connection: Connection, since: datetime) -> dict[str, int]:
-    """How many matches of each level were noted since a moment, recordings left out."""
+    """How many matches of each level were noted since a moment, without recordings and what is normal."""
     query = (
         select(tables.matches.c.level, func.count())
-        .where(tables.matches.c.noted >= stamp(since, "microseconds"), tables.matches.c.historic == 0)
+        .where(
+            tables.matches.c.noted >= stamp(since, "microseconds"),
+            tables.matches.c.historic == 0,
+            tables.matches.c.hidden_by.is_(None),
+        )
         .group_by(tables.matches.c.level)
     )
     return {level: int(count) for level, count in connection.execute(query)}

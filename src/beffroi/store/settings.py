@@ -36,6 +36,12 @@ def _line(value: Any) -> str:
     return value.strip()
 
 
+def _list(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 2_000 or not value.isprintable():
+        raise UnfitError(message("one line of at most {longest} characters is expected", longest=2_000))
+    return value.strip()
+
+
 def _language(value: Any) -> str:
     if value not in LANGUAGES:
         raise UnfitError(message("one of {known} is expected", known=", ".join(LANGUAGES)))
@@ -51,6 +57,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "detection.lateness", 60, "For how many minutes a late event still counts in correlations.", _whole(0, 1440)
+    ),
+    Setting(
+        "incidents.important",
+        "",
+        "Machines that matter most (the server, the storage), by name, with commas between.",
+        _list,
+    ),
+    Setting(
+        "incidents.interruptions",
+        2,
+        "How many incidents a week may call somebody before the IT provider is told that there is too much noise.",
+        _whole(0, 100),
     ),
     Setting(
         "sources.waiting_days",

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; a store that is there already needs no alembic to be opened."""
 
 LONG: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -155,6 +155,19 @@ matches: Final = Table(
     Column("fields", Text, nullable=False),  # JSON
     Column("events", Text),  # of a correlation: JSON, the events it came from
     Column("historic", Integer, CheckConstraint("historic IN (0, 1)", name="historic_is_yes_or_no"), nullable=False),
+    Column("tags", Text, nullable=False, server_default="[]"),  # JSON, the rule's
+    Column("traces", Text),  # JSON, incidents.traces.Traces: who, where, with what
+    Column("strand_id", LONG),  # of the strand that it is part of
+    Column("pending", Integer, nullable=False, server_default="0"),  # 1: no incident has taken note of it yet
+    Column("hidden_by", Integer),  # of `normals`: somebody said that this is normal
+    Index("matches_are_pending", "id", sqlite_where=text("pending = 1"), postgresql_where=text("pending = 1")),
+    Index("matches_by_strand", "strand_id"),
+    Index(
+        "matches_are_hidden",
+        "hidden_by",
+        sqlite_where=text("hidden_by IS NOT NULL"),
+        postgresql_where=text("hidden_by IS NOT NULL"),
+    ),
     # A batch that is read again after a crash records nothing twice.
     Index(
         "matches_are_once_by_identity",
@@ -176,6 +189,76 @@ matches: Final = Table(
         postgresql_where=text("identity IS NULL"),
     ),
     Index("matches_by_noted", "noted"),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+incidents: Final = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "state", Text, CheckConstraint("state IN ('new', 'taken', 'closed')", name="state_is_known"), nullable=False
+    ),
+    Column("severity", Text, nullable=False),  # Sigma's levels
+    Column("title", Text, nullable=False),  # core.model.Message as JSON, as `what` is
+    Column("what", Text, nullable=False),
+    Column("first_event", LONG, nullable=False),  # microseconds since 1970, as `last_event` is
+    Column("last_event", LONG, nullable=False),
+    Column("matches", LONG, nullable=False),
+    Column("details", Text, nullable=False),  # JSON: entities, techniques, tactics, reasons
+    Column("historic", Integer, CheckConstraint("historic IN (0, 1)", name="historic_is_yes_or_no"), nullable=False),
+    Column("opened", Text, nullable=False),
+    Column("interrupted", Text),  # when it was first grave enough to call somebody
+    Column("taken_by", Integer, ForeignKey("ledger.seq")),  # the entry of who took it
+    Column("closed_by", Integer, ForeignKey("ledger.seq")),  # the entry of who closed it
+    Column("closed_as", Text),
+    Column("closed_level", Text),  # how grave it was then: worse opens it again
+    Column("closed_event", LONG),  # its last event then
+    Column("merged_into", Integer, ForeignKey("incidents.id")),
+    Index("incidents_by_state", "state", "last_event"),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+strands: Final = Table(
+    "strands",
+    metadata,
+    Column("id", LONG, primary_key=True, autoincrement=False),
+    Column("incident_id", Integer, ForeignKey("incidents.id")),
+    Column("historic", Integer, CheckConstraint("historic IN (0, 1)", name="historic_is_yes_or_no"), nullable=False),
+    Column("alive", Integer, nullable=False),  # 1: it may be continued
+    Column("stale", Integer, nullable=False, server_default="0"),  # 1: a match of it was withdrawn or hidden
+    Column("strand", Text),  # JSON, incidents.strands.Strand; None where nothing will ever continue it
+    Column("facts", Text, nullable=False),  # JSON, incidents.judging.Facts
+    Column("why", Text),  # core.model.Message as JSON: why it is one story with the others
+    Index("strands_by_incident", "incident_id"),
+    Index("strands_alive", "id", sqlite_where=text("alive = 1"), postgresql_where=text("alive = 1")),
+    Index("strands_stale", "id", sqlite_where=text("stale = 1"), postgresql_where=text("stale = 1")),
+    sqlite_strict=True,
+)
+
+strand_bonds: Final = Table(
+    "strand_bonds",
+    metadata,
+    Column("one", LONG, primary_key=True, autoincrement=False),  # of two strands, the smaller number first
+    Column("other", LONG, primary_key=True, autoincrement=False),
+    Column("together", Integer, CheckConstraint("together IN (0, 1)", name="together_is_yes_or_no"), nullable=False),
+    Column("seq", Integer, ForeignKey("ledger.seq"), nullable=False),  # the entry of who decided it
+    sqlite_strict=True,
+)
+
+normals: Final = Table(
+    "normals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("rule_id", Text, nullable=False),
+    Column("filter", Text, nullable=False),  # a Sigma filter (YAML)
+    Column("made_by", Integer, ForeignKey("ledger.seq"), nullable=False),  # the entry of who said so, when and why
+    Column("expires", Text, nullable=False),
+    Column("ended", Text),  # when somebody undid it, or it expired
+    Column("hits", LONG, nullable=False, server_default="0"),  # matches that it has hidden
+    Column("last_hit", Text),
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )

@@ -26,6 +26,8 @@ class Begin(msgspec.Struct, tag=True):
     """Ids of rules that somebody switched off."""
     lateness: int = 3_600
     """Seconds by which an event may be late and still count in correlations."""
+    normals: list[tuple[int, str, str]] = []
+    """What somebody called normal: (id, id of the rule, Sigma filter)."""
     after: int = 0
     """The position in the journal up to which everything was stored."""
     state: bytes = b""

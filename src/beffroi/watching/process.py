@@ -25,6 +25,7 @@ import msgspec
 from beffroi.core import discreet
 from beffroi.core.discreet import guarded
 from beffroi.core.model import Fault, message
+from beffroi.incidents import Normals
 from beffroi.logs.arrival import Arrival
 from beffroi.logs.journal import JournalReader, Trimmed
 from beffroi.rules.repository import RuleSet, load
@@ -91,7 +92,9 @@ class Process:
         before = self._understander
         if before is None:
             self._aside, self._alone = frozenset(begin.aside), begin.alone
-        self._understander = Understander(ruleset, ZoneInfo(begin.zone), self._aside, lateness=begin.lateness)
+        self._understander = Understander(
+            ruleset, ZoneInfo(begin.zone), self._aside, Normals(begin.normals), lateness=begin.lateness
+        )
         if before is not None:  # the rules changed between two batches; what is remembered is kept
             fresh = not self._understander.restore(before.state())
         else:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import orjson
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert  # PostgreSQL's says the same in the same words
 
 from beffroi.core.model import LogSource
 from beffroi.detect.values import iso_of
+from beffroi.incidents import hiding
 from beffroi.logs.sources import records
 from beffroi.logs.sources.actions import BY_HAND
 from beffroi.store import Store, feed, tables
@@ -40,11 +42,15 @@ def record(store: Store, results: Sequence[Understood], arrived: int) -> int:
     1970."""
     with store.write() as change:
         known = set(change.scalars(select(tables.sources.c.id)))
-        new = _matches(change, [found for result in results for found in result.found], arrived)
+        found = [each for result in results for each in result.found]
+        new = _matches(change, found, arrived) if found else 0
         for result in results:
             for withdrawn in result.withdrawn:
                 gone = delete(tables.matches).where(tables.matches.c.identity == withdrawn.identity)
-                feed.tell(change, "matches", *change.scalars(gone.returning(tables.matches.c.id)))
+                rows = change.execute(gone.returning(tables.matches.c.id, tables.matches.c.strand_id)).all()
+                feed.tell(change, "matches", *(row.id for row in rows))
+                stale = update(tables.strands).where(tables.strands.c.id.in_([row.strand_id for row in rows]))
+                change.execute(stale.values(stale=1))
         for source, seen in together(result.seen for result in results).items():
             if source in known:
                 _seen(change, source, seen, arrived)
@@ -70,11 +76,14 @@ def forget(store: Store, before: datetime) -> int:
 
 
 def _matches(change: Connection, found: Iterable[Found], noted: int) -> int:
-    rows = [_row(each, iso_of(noted)) for each in found]
+    # What is normal is decided here, within the transaction: what somebody says so of holds from that moment on, also for what was
+    # understood before.
+    normals = hiding.loaded(change, moment(noted))
+    rows = [_row(each, iso_of(noted), normals.hides(each.rule, each.fields)) for each in found]
+    before = change.scalar(select(func.coalesce(func.max(tables.matches.c.id), 0))) or 0
     new = 0
     single = [row for row in rows if row["place"] >= 0]
     if single:
-        before = change.scalar(select(func.coalesce(func.max(tables.matches.c.id), 0))) or 0
         change.execute(insert(tables.matches).on_conflict_do_nothing(), single)
         # Recordings ring nobody: nobody who follows the feed need look at them.
         fresh = change.execute(
@@ -96,10 +105,23 @@ def _matches(change: Connection, found: Iterable[Found], noted: int) -> int:
             ).scalar_one()
             new += 1
             feed.tell(change, "matches", number)
+    if any(row["hidden_by"] is not None for row in rows):
+        _count_hidden(change, before, iso_of(noted))
     return new
 
 
-def _row(found: Found, noted: str) -> dict[str, Any]:
+def _count_hidden(change: Connection, before: int, noted: str) -> None:
+    """Count what each filter has hidden among the matches that came after one (by id)."""
+    by_filter = (
+        select(tables.matches.c.hidden_by, func.count())
+        .where(tables.matches.c.id > before, tables.matches.c.hidden_by.is_not(None))
+        .group_by(tables.matches.c.hidden_by)
+    )
+    for number, count in change.execute(by_filter).all():
+        hiding.hit(change, number, count, noted)
+
+
+def _row(found: Found, noted: str, hidden_by: int | None) -> dict[str, Any]:
     return {
         "position": found.position,
         "place": found.place,
@@ -116,6 +138,10 @@ def _row(found: Found, noted: str) -> dict[str, Any]:
         "fields": orjson.dumps(found.fields).decode(),
         "events": None if found.events is None else orjson.dumps(found.events).decode(),
         "historic": int(found.historic),
+        "tags": orjson.dumps(found.tags).decode(),
+        "traces": msgspec.json.encode(found.traces).decode(),
+        "pending": int(hidden_by is None),
+        "hidden_by": hidden_by,
     }
 
 

@@ -17,6 +17,7 @@ from beffroi.core.model import Assurance, Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
+from beffroi.incidents import SPECIFIC, Normals, Traces, traces_of
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.connections import Connection, Connections
 from beffroi.logs.formats.normal import Context, Normalised
@@ -47,6 +48,8 @@ class Found(msgspec.Struct, array_like=True):
     place: int
     identity: str | None
     historic: bool
+    tags: tuple[str, ...] = ()
+    traces: Traces = Traces()
     events: list[tuple[str, int, str]] | None = None
     """Of a correlation: (rule, time, identity) of the events behind it."""
 
@@ -130,11 +133,19 @@ class Understander:
     """All rules and correlations at work on what comes in. Not for two threads at once."""
 
     def __init__(
-        self, ruleset: RuleSet, zone: tzinfo, aside: Collection[Culprit] = (), *, lateness: int = 3_600
+        self,
+        ruleset: RuleSet,
+        zone: tzinfo,
+        aside: Collection[Culprit] = (),
+        normals: Normals | None = None,
+        *,
+        lateness: int = 3_600,
     ) -> None:
-        """`aside` are messages that are never read; `lateness` the seconds by which an event may be late and still count in
+        """`aside` are messages that are never read; `normals` say of which matches no correlation is to hear: all the same they are
+        found, and whoever stores them hides them; `lateness` are the seconds by which an event may be late and still count in
         correlations."""
         self._zone = zone
+        self._normals = normals if normals is not None else Normals()
         self._aside = frozenset(aside)
         self._feeding = fields_needed(ruleset.correlations)
         self._matcher = Matcher(ruleset.rules, zone)
@@ -278,7 +289,7 @@ class Understander:
     def _matched(self, match: Match, heard: "_Heard", result: Understood, bases: list[BaseMatch]) -> None:
         rule = match.rule
         feeds = self._feeding.get(rule.id)
-        if feeds is not None and not heard.arrival.historic:
+        if feeds is not None and not heard.arrival.historic and self._normals.hides(rule.id, match.fields) is None:
             # Recordings are correlated by a hunt: here their time is long past, and what is happening now comes first.
             values = {name: text_of(match.fields[name]) for name in feeds if name in match.fields}
             bases.append(BaseMatch(rule.id, heard.time, heard.key, values))
@@ -293,11 +304,15 @@ class Understander:
                     source=heard.arrival.source,
                     host=heard.normal.host,
                     logsource=heard.normal.logsource or rule.logsource,
-                    fields=_kept(match.looked_at()),
+                    fields=_kept(
+                        match.looked_at() | {each: match.fields[each] for each in SPECIFIC if each in match.fields}
+                    ),
                     position=heard.position,
                     place=heard.place,
                     identity=heard.identity,
                     historic=heard.arrival.historic,
+                    tags=rule.tags,
+                    traces=traces_of(heard.normal.host, match.fields, rule.tags),
                 )
             )
 
@@ -310,6 +325,7 @@ class Understander:
             if isinstance(change, Retraction):
                 result.withdrawn.append(Withdrawn(identity))
                 continue
+            fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -320,11 +336,13 @@ class Understander:
                     source="",
                     host=None,
                     logsource=(None, None, None),
-                    fields=_kept({name: list(v) if isinstance(v, tuple) else v for name, v in change.group}),
+                    fields=_kept(fields),
                     position=result.position,
                     place=-1,
                     identity=identity,
                     historic=False,
+                    tags=correlation.tags,
+                    traces=traces_of(None, fields, correlation.tags),
                     events=[(each.rule_id, each.time_us, str(each.identity)) for each in change.events],
                 )
             )

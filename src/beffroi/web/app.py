@@ -21,6 +21,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from beffroi.core.errors import BeffroiError, DefectError, Exit, ForbiddenError, UsageError
+from beffroi.core.model import Fields
+from beffroi.incidents import actions as incidents
+from beffroi.incidents import normals
 from beffroi.logs.sources import actions as sources
 from beffroi.rules import switches, update
 from beffroi.store import Store, acts, feed
@@ -37,7 +40,21 @@ STREAMS: Final = 32
 HEARTBEAT: Final = 15.0
 """Seconds after which a quiet feed says that it is alive, so that dead followers are noticed."""
 
-ACTIONS: Final = (*acts.ACTIONS, *sources.ACTIONS, *switches.ACTIONS, *update.ACTIONS)
+
+def _silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
+    from beffroi.rules.trial import silenced  # it loads the rules: only where somebody calls something normal
+
+    return silenced(rule, hides)
+
+
+ACTIONS: Final = (
+    *acts.ACTIONS,
+    *incidents.ACTIONS,
+    *normals.actions(_silenced),
+    *sources.ACTIONS,
+    *switches.ACTIONS,
+    *update.ACTIONS,
+)
 
 Who = Callable[[Request], Actor | None]
 """Which Actor a request comes from; None where nobody knows."""

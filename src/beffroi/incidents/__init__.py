@@ -1,0 +1,19 @@
+"""Matches → incidents: what one attack did is one story that a person understands and acts on.
+
+traces.py     an event's fields → who, from where, with what; what ties events together
+strands.py    matches → strands, by ties alone; the order of arrival is all the same
+grouping.py   strands → groups, by what lies near and contradicts nothing; what people decided comes first
+judging.py    a group → how grave, what it is called, what needs somebody first
+raising.py    the store's matches → the store's incidents, a transaction a batch
+records.py    incidents in the store          actions.py   what people do about them
+filters.py    a match → a Sigma filter that says "this is normal"
+normal.py     filters → what they hide        hiding.py    the same in the store
+normals.py    what people do about that
+
+Only what needs no store is offered here, to the process that understands: it has none.
+"""
+
+from beffroi.incidents.normal import SPECIFIC, Normals
+from beffroi.incidents.traces import Traces, traces_of
+
+__all__ = ["SPECIFIC", "Normals", "Traces", "traces_of"]
