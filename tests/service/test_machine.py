@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,9 @@ def test_what_nobody_in_the_house_is_to_reach_is_not_asked_of_the_firewall() -> 
         {"name": "bulk", "port": None, "local": False},
     ]
     assert machine.listening(told) == {"relp": ("tcp", 2514), "syslog_udp": ("udp", 514)}
+
+
+def test_the_machines_beside_this_one_are_those_that_its_kernel_knows() -> None:
+    for each in machine.neighbours():
+        assert each.mac
+        assert not ip_address(each.address).is_multicast

@@ -63,3 +63,14 @@ def test_two_open_findings_of_one_kind_and_subject_cannot_be(store: Store) -> No
         row = change.execute(select(tables.findings)).one()._asdict() | {"id": 7}
     with pytest.raises(IntegrityError), store.write() as change:
         change.execute(tables.findings.insert().values(row))
+
+
+def test_what_was_closed_long_ago_is_let_go_of_and_what_is_open_never(store: Store) -> None:
+    with store.write() as change:
+        for subject in ("s-1", "s-2", "s-3"):
+            findings.raise_(change, "source.quiet", subject, "medium", QUIET, now=NOON)
+        findings.close(change, "source.quiet", "s-1", now=NOON)
+        findings.close(change, "source.quiet", "s-2", now=NOON + timedelta(days=9))
+        assert findings.forget(change, NOON + timedelta(days=1)) == 1
+        left = change.execute(select(tables.findings.c.subject).order_by(tables.findings.c.id)).scalars().all()
+        assert left == ["s-2", "s-3"]

@@ -3,7 +3,7 @@
 import pytest
 
 from beffroi.core.model import Fields, LogSource
-from beffroi.watching.neighbours import LIMIT, Neighbours, in_table
+from beffroi.watching.neighbours import LIMIT, Neighbours, in_table, told_by_ip
 from beffroi.watching.understanding import Neighbour, spoken_of
 
 ARP = """IP address       HW type     Flags       HW address            Mask     Device
@@ -14,6 +14,26 @@ ARP = """IP address       HW type     Flags       HW address            Mask    
 
 def test_only_machines_that_answered_are_in_the_table() -> None:
     assert list(in_table(ARP)) == [Neighbour("192.0.2.1", "02:00:00:00:00:aa", None)]
+
+
+def test_what_ip_tells_is_who_answered_ipv6_too_and_ipv4_last() -> None:
+    told = """[{"dst": "192.0.2.1", "dev": "eth0", "lladdr": "02:00:00:00:00:AA", "state": ["REACHABLE"]},
+        {"dst": "192.0.2.9", "dev": "eth0", "state": ["FAILED"]}, {"dst": "192.0.2.8", "lladdr": "00:00:00:00:00:00", "state": ["NOARP"]},
+        {"dst": "fd00::7", "dev": "eth0", "lladdr": "02:00:00:00:00:aa", "state": ["STALE"]},
+        {"dst": "fd00::8", "dev": "eth0", "lladdr": "02:00:00:00:00:bb", "state": ["DELAY"]}]"""
+    assert [(each.address, each.mac) for each in told_by_ip(told)] == [
+        ("fd00::7", "02:00:00:00:00:aa"), ("fd00::8", "02:00:00:00:00:bb"), ("192.0.2.1", "02:00:00:00:00:aa"),
+    ]  # fmt: skip
+    assert list(told_by_ip("")) == []
+
+
+def test_a_machine_with_several_addresses_is_heard_under_each() -> None:
+    known = Neighbours()
+    known.noted([Neighbour("fd00::7", "a", None), Neighbour("192.0.2.1", "a", None)], 0)
+    assert known.unheard({"fd00::7"}, set(), 0) == []
+    assert [each.address for each in known.unheard({"fd00::8"}, set(), 0)] == ["192.0.2.1"]
+    known.noted([Neighbour("192.0.2.1", "a", None)], 1)  # the other address is somebody else's by now
+    assert [each.address for each in known.unheard({"fd00::7"}, set(), 0)] == ["192.0.2.1"]
 
 
 def test_who_sends_under_its_address_or_its_name_is_heard() -> None:

@@ -14,7 +14,9 @@ from typing import Any, Final
 from beffroi.service.checks import Clock, Health
 from beffroi.service.firewall import Chains, Packet, iptables, let, nftables
 from beffroi.service.installing import UNIT
+from beffroi.watching.neighbours import ARP, in_table, told_by_ip
 from beffroi.watching.networks import attached, is_loopback
+from beffroi.watching.understanding import Neighbour
 
 SYSTEMD: Final = Path("/run/systemd/system")
 """There where systemd runs (sd_booted(3))."""
@@ -47,6 +49,12 @@ def unit(systemd: Path = SYSTEMD) -> tuple[str | None, str | None]:
         return None, None
     active, enabled = (asked("systemctl", verb, UNIT) for verb in ("is-active", "is-enabled"))
     return (active or "").strip() or "unknown", (enabled or "").strip() or "not-found"
+
+
+def neighbours() -> list[Neighbour]:
+    """The machines of which the kernel knows now. Raises OSError, ValueError."""
+    told = asked("ip", "-json", "neigh", "show")
+    return list(told_by_ip(told)) if told else list(in_table(ARP.read_text("ascii")))
 
 
 def clock() -> Clock:

@@ -30,11 +30,12 @@ from beffroi.incidents import hiding
 from beffroi.incidents.raising import Raiser
 from beffroi.logs.arrival import Busy
 from beffroi.logs.journal import Journal
+from beffroi.logs.receivers.files import drop
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
 from beffroi.rules.repository import load
 from beffroi.rules.switches import switched_off
 from beffroi.rules.update import folders as rule_folders
-from beffroi.service import chores, systemd
+from beffroi.service import chores, machine, systemd
 from beffroi.service.archiving import Archiving
 from beffroi.service.child import Understanding
 from beffroi.service.limits import more_files
@@ -46,7 +47,7 @@ from beffroi.store.house import House
 from beffroi.watching import networks, recorder, selftest
 from beffroi.watching.frames import Begin
 from beffroi.watching.keeper import OWN, Keeper
-from beffroi.watching.neighbours import ARP, Neighbours, in_table
+from beffroi.watching.neighbours import Neighbours
 from beffroi.watching.understanding import Seen, Understood, together
 
 log = logging.getLogger("beffroi.service")
@@ -429,7 +430,7 @@ class Service:
 
     async def _look_at_neighbours(self, now: datetime, shown: dict[str, Seen], listened: timedelta) -> None:
         with suppress(OSError, ValueError):
-            self.neighbours.noted(in_table(await asyncio.to_thread(ARP.read_text, "ascii")), time.monotonic())
+            self.neighbours.noted(await asyncio.to_thread(machine.neighbours), time.monotonic())
         if listened < chores.SETTLED:
             return
         addresses = await asyncio.to_thread(self._addresses) | self.keeper.peers
@@ -448,11 +449,15 @@ class Service:
         with self.store.read() as connection:
             days = settings.get(connection, "archive.days")
             keep_from = self._keep_journal_from(connection)
-        if self.clock.sure:
-            recorder.forget(self.store, now - timedelta(days=days))
+        before, sure = now - timedelta(days=days), self.clock.sure
+        if sure:
+            recorder.forget(self.store, before)
+            drop.forget(self.config.drop_dir, before)
             upkeep.tend(self.store, self.waiting, now, self.keeper.certificates)
         with self.store.write() as change:
             feed.prune(change)
+            if sure:
+                findings.forget(change, before)
         self.journal.trim(keep_from)
 
     def _keep_journal_from(self, connection: Connection) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from beffroi.core.model import Message
 from beffroi.store import feed
@@ -65,6 +65,11 @@ def close_others(change: Connection, kind: str, still: Collection[str], *, now: 
     query = select(findings.c.subject).where(findings.c.kind == kind, findings.c.closed.is_(None))
     gone = [subject for subject in change.execute(query).scalars().all() if subject not in still]
     return sum(close(change, kind, subject, now=now) for subject in gone)
+
+
+def forget(change: Connection, before: datetime) -> int:
+    """Let go of findings that were closed before a moment; how many."""
+    return change.execute(delete(findings).where(findings.c.closed < stamp(before))).rowcount
 
 
 def opened(connection: Connection, kind: str | None = None) -> list[Finding]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from beffroi.logs.arrival import Form, Proof
 from beffroi.logs.formats import FaultLog, Limits, recordings
-from beffroi.logs.receivers.files import Drop, m365
+from beffroi.logs.receivers.files import Drop, drop, m365
 from tests.logs.receivers.files.keeper import Keeper, kept, run, until
 
 RECORD = {
@@ -303,3 +304,26 @@ def test_a_first_line_of_powershell_is_passed_over() -> None:
     faults: list[Any] = []
     found = list(m365.read_csv(text, io.BytesIO(text), FaultLog("a", faults, 10), Limits()))
     assert ([each.id for each in found], faults) == ([record(1)["Id"]], [])
+
+
+def test_what_was_put_away_goes_with_its_days_and_nothing_else_does(tmp_path: Path) -> None:
+    for away in ("done", "failed"):
+        (tmp_path / away).mkdir()
+        (tmp_path / away / "old.evtx").write_bytes(b"x")
+        os.utime(tmp_path / away / "old.evtx", (0, 0))  # when it was written is the recording's own matter
+    (tmp_path / "waiting.evtx").write_bytes(b"x")
+    (tmp_path / "outside").write_bytes(b"x")
+    (tmp_path / "done" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "done" / "folder").mkdir()
+    now = datetime.now(UTC)
+    assert drop.forget(tmp_path, now - timedelta(days=1)) == 0
+    assert drop.forget(tmp_path, now + timedelta(minutes=1)) == 2
+    assert sorted(each.name for each in tmp_path.rglob("*")) == [
+        "done",
+        "failed",
+        "folder",
+        "link",
+        "outside",
+        "waiting.evtx",
+    ]
+    assert drop.forget(tmp_path / "nowhere", now) == 0

@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import FileIO
 from itertools import groupby, islice
 from pathlib import Path
@@ -149,6 +150,22 @@ class Drop:
         self.files += 1
         if faults:
             self.complaints.add(shown(target), faults[0].what)
+
+
+def forget(folder: Path, before: datetime) -> int:
+    """Delete what was put away before a moment: its events are gone by then, and the file holds the same. How many files."""
+    gone = 0
+    for away in (folder / "done", folder / "failed"):
+        if not away.is_dir() or away.is_symlink():
+            continue
+        with os.scandir(away) as entries:
+            for entry in entries:
+                found = entry.stat(follow_symlinks=False)
+                # Its status changed last when it was moved here; what it was written at is the recording's own matter.
+                if stat.S_ISREG(found.st_mode) and found.st_ctime < before.timestamp():
+                    Path(entry.path).unlink(missing_ok=True)
+                    gone += 1
+    return gone
 
 
 def _free(path: Path) -> Path:
