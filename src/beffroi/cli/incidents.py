@@ -110,7 +110,8 @@ def _told(row: dict[str, Any], say: Words, zone: str, language: str) -> Iterable
         yield ""
         yield say("Who, from where, with what:")
         for entity in row["entities"][:20]:
-            yield f"  {roles.get((entity['kind'], entity['role']), entity['kind'])}: {entity['value']}"
+            role = roles.get((entity["kind"], entity["role"]), entity["kind"])
+            yield "  " + say("{what}: {text}", what=role, text=entity["value"])
         if len(row["entities"]) > 20:
             yield "  " + say("and {count} more (`--json` tells all)", count=number(len(row["entities"]) - 20, language))
     yield ""
