@@ -9,7 +9,7 @@ import orjson
 
 from beffroi.cli.client import act, house_options
 from beffroi.cli.normal import normal
-from beffroi.cli.options import Shared, shared_options
+from beffroi.cli.options import Listing, Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.model import Message
 from beffroi.core.wording import Words, number, printable, spoken, words
@@ -18,7 +18,7 @@ from beffroi.detect.ir import LEVELS
 _number = click.argument("incident", type=click.IntRange(min=1), metavar="INCIDENT")
 
 
-@click.group()
+@click.group(cls=Listing)
 def incidents() -> None:
     """Show what happened, most urgent first; take, close, reopen, merge and split incidents."""
 
