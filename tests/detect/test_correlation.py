@@ -180,6 +180,23 @@ def test_a_rule_listed_twice_in_an_order_needs_two_events() -> None:
     assert fires_at(section, match("b", 1), match("a", 1, "one"), match("a", 1, "two")) == [1]
 
 
+def test_ten_of_one_rule_and_then_another_are_counted_back_from_the_other() -> None:
+    section = f"{{type: temporal_ordered, rules: [{'a, ' * 10}b], group-by: [], timespan: 10s}}"
+    together = [match("a", 1, str(number)) for number in range(12)]
+    assert fires_at(section, *together[:9], match("b", 2)) == []
+    assert fires_at(section, *together[:6], *(match("a", 2, str(n)) for n in range(20, 24)), match("b", 3)) == [3]
+    flood = [match("a", second, str(second)) for second in range(40)]
+    assert fires_at(section, *flood, match("b", 39.5)) == [39.5]
+
+
+def test_an_address_is_one_whether_ipv6_wraps_it_or_not() -> None:
+    section = "{type: event_count, rules: [a], group-by: [ip], timespan: 10s, condition: {gte: 2}}"
+    assert fires_at(section, match("a", 1, ip="192.0.2.1"), match("a", 2, ip="::FFFF:192.0.2.1")) == [2]
+    assert fires_at(section, match("a", 1, ip="::1"), match("a", 2, ip="1")) == []
+    section = "{type: value_count, rules: [a], group-by: [], timespan: 10s, condition: {field: ip, gte: 2}}"
+    assert fires_at(section, match("a", 1, ip="192.0.2.1"), match("a", 2, ip="::ffff:192.0.2.1")) == []
+
+
 @pytest.mark.parametrize(
     ("condition", "rules", "expected"),
     [

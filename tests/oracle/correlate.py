@@ -108,7 +108,7 @@ def contribution(section: dict[str, Any], match: Match) -> Event | None:
         return None
     counted = [fields.get((aliases.get(name) or {}).get(rule, name)) for name in counted_fields(section)]
     if section["type"] == "value_count":
-        tuples = tuple(itertools.product(*(values.texts(value) for value in counted)))
+        tuples = tuple(itertools.product(*([unmapped(text) for text in values.texts(value)] for value in counted)))
         return Event(rule, time, key, tuples) if tuples else None
     if section["type"] in METRICS:
         numbers = [values.number(text) for text in values.texts(counted[0])]
@@ -119,7 +119,12 @@ def contribution(section: dict[str, Any], match: Match) -> Event | None:
 
 def group_value(value: Any) -> Any:
     """What events are grouped by: the text, of a list all its texts; '' or () when there is none."""
-    return tuple(values.texts(value)) if isinstance(value, list) else values.text(value)
+    return tuple(map(unmapped, values.texts(value))) if isinstance(value, list) else unmapped(values.text(value))
+
+
+def unmapped(text: str) -> str:
+    """An IPv4 address in IPv6's writing is that address."""
+    return re.sub(r"(?i)\A::ffff:(?=.*\.)", "", text, flags=re.DOTALL)
 
 
 def counted_fields(section: dict[str, Any]) -> list[str]:

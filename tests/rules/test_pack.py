@@ -125,9 +125,16 @@ def test_every_samples_file_belongs_to_a_rule_file() -> None:
 def test_a_rule_fires_on_its_sample_as_often_as_it_says(
     sample: Sample, matcher: Matcher, plain_rules: dict[str, oracle.PlainRule]
 ) -> None:
-    found = matcher.match([(number, fields, None) for number, fields in enumerate(sample.events)])
+    found = matcher.match([(number, fields, None) for number, fields in enumerate(sample.events)], sample.logsource)
     assert sum(match.rule.id == sample.rule for match in found) == sample.matches
-    assert sum(plain_rules[sample.rule].fires_windows_fields(fields) for fields in sample.events) == sample.matches
+    assert sum(fires(plain_rules[sample.rule], fields, sample) for fields in sample.events) == sample.matches
+
+
+def fires(rule: oracle.PlainRule, fields: Fields, sample: Sample) -> bool:
+    """Whether a rule, as the tests' own evaluator reads it, fires on an event of a sample."""
+    if sample.logsource is None:
+        return rule.fires_windows_fields(fields)
+    return rule.fires_fields(fields, sample.logsource)
 
 
 def moment(fields: Fields) -> int:
@@ -139,20 +146,27 @@ def moment(fields: Fields) -> int:
 def test_a_correlation_fires_on_its_sample_as_often_as_it_says(
     sample: Sample, pack: RuleSet, matcher: Matcher, plain_rules: dict[str, oracle.PlainRule]
 ) -> None:
-    found = matcher.match([(number, fields, None) for number, fields in enumerate(sample.events)])
+    found = matcher.match([(number, fields, None) for number, fields in enumerate(sample.events)], sample.logsource)
     correlator = Correlator(pack.correlations, lateness_us=0)
     base = [BaseMatch(each.rule.id, moment(each.fields), (sample.name, each.place), each.fields) for each in found]
     assert sum(firing.correlation == sample.rule for firing in in_order(correlator, base)) == sample.matches
 
+    below = built_on(sample.rule)
     matches = [
         (str(rule.name or rule.id), moment(fields), fields)
-        for fields in sample.events
         for rule in plain_rules.values()
-        if rule.fires_windows_fields(fields)
+        if rule.name in {name for each in below for name in each["correlation"]["rules"]}
+        for fields in sample.events
+        if fires(rule, fields, sample)
     ]
-    correlations = [document for _, document in DOCUMENTS if "correlation" in document]
-    names = {document["id"]: document["name"] for document in correlations}
-    assert len(oracle.correlate_all(correlations, matches)[names[sample.rule]]) == sample.matches
+    assert len(oracle.correlate_all(below, matches)[below[0]["name"]]) == sample.matches
+
+
+def built_on(correlation: str) -> list[dict[str, Any]]:
+    """A correlation, by its id or name, and those it rests on."""
+    found = [each for _, each in DOCUMENTS if "correlation" in each and correlation in (each["id"], each["name"])]
+    rules = {name for each in found for name in each["correlation"]["rules"]}
+    return [*found, *(below for name in sorted(rules) for below in built_on(name))]
 
 
 def test_an_innocent_sample_of_one_rule_wakes_no_rule_above_medium(plain_rules: dict[str, oracle.PlainRule]) -> None:
@@ -163,7 +177,7 @@ def test_an_innocent_sample_of_one_rule_wakes_no_rule_above_medium(plain_rules: 
         if not sample.fires
         for fields in sample.events
         for rule in plain_rules.values()
-        if rule.id in loud and rule.fires_windows_fields(fields)
+        if rule.id in loud and fires(rule, fields, sample)
     ]
     assert woken == []
 

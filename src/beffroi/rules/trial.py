@@ -24,7 +24,7 @@ class Trial:
     def count(self, sample: Sample) -> int:
         """How often the sample's rule fires on its events."""
         batch: list[Event] = [(number, fields, None) for number, fields in enumerate(sample.events)]
-        found = self._matcher.match(batch)
+        found = self._matcher.match(batch, sample.logsource)
         if sample.rule not in self._correlations:
             return sum(match.rule.id == sample.rule for match in found)
         bases = sorted(

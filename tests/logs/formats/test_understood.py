@@ -94,6 +94,23 @@ def test_what_a_person_said_of_a_file_holds() -> None:
     assert one(Form.JSON, {"door": 3}, stated).logsource == stated.stated
 
 
+@pytest.mark.parametrize(
+    ("text", "stated", "source"),
+    [
+        ("sshd: Failed password for anna from 203.0.113.9 port 1 ssh2", None, ("linux", "authentication", "sshd")),
+        ("sshd: Accepted password for anna from 203.0.113.9 port 1 ssh2", None, ("linux", "authentication", "sshd")),
+        ("sshd: Received disconnect from 203.0.113.9 port 1:11: disconnected by user", None, ("linux", None, "sshd")),
+        ("sshd: Failed password for anna from 203.0.113.9 port 1 ssh2", ("linux", None, "auth"), ("linux", "authentication", "auth")),
+        ("sshd: Failed password for anna from 203.0.113.9 port 1 ssh2", ("a", "b", "c"), ("a", "b", "c")),
+    ],
+)  # fmt: skip
+def test_every_sign_in_is_of_one_category(
+    text: str, stated: tuple[str, str | None, str] | None, source: tuple[str, str | None, str]
+) -> None:
+    context = NOW if stated is None else NOW._replace(stated=LogSource(*stated))
+    assert one(Form.SYSLOG, f"<38>Nov 25 12:59:01 nas {text}".encode(), context).logsource == source
+
+
 def test_envelopes_within_envelopes_end() -> None:
     text = "the end"
     for _ in range(8):

@@ -12,6 +12,7 @@ from beffroi.detect.values import number_of, text_of
 
 LONGEST = 128
 """characters of a text that are kept; of a longer one the beginning and a digest"""
+_MAPPED = "::ffff:"
 MOST_TEXTS = 16
 """texts of a list that is grouped by; a longer list becomes one text"""
 
@@ -37,7 +38,7 @@ class Reader:
             if not text:
                 return None
             if isinstance(text, str):
-                key.append(text if len(text) <= LONGEST else shortened(text))
+                key.append(shortened(text) if len(text) > LONGEST or text[:2] == "::" else text)
             elif len(text) <= MOST_TEXTS:
                 key.append(tuple(shortened(each) for each in text))
             else:
@@ -77,8 +78,9 @@ def number_in(text: str) -> Exact | None:
 
 
 def shortened(text: str) -> str:
-    """A text of bounded length that two long texts share only if they are equal."""
+    """A text of bounded length that two long texts share only if they are equal; an IPv4 address that IPv6 wraps (RFC 4291, 2.5.5.2)
+    is that address: Windows writes one machine's both ways, Kerberos' service and its own."""
     if len(text) <= LONGEST:
-        return text
+        return text[len(_MAPPED) :] if text[: len(_MAPPED)].lower() == _MAPPED and "." in text else text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return f"{text[:64]}…{digest}"

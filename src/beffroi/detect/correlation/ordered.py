@@ -168,6 +168,9 @@ class Ordered:
         moment.before.clear()
 
     def _work_out(self, moment: _Moment) -> None:
+        if moment.rules.count(moment.rules[0]) == len(moment.rules):
+            self._one_by_one(moment)
+            return
         started, steps = self.started, self.chains.steps
         best: dict[int, int] = {}
         for places in self._uses(moment.rules):
@@ -182,6 +185,20 @@ class Ordered:
         for at, start in best.items():
             moment.before.append((at, started[at]))
             started[at] = start
+
+    def _one_by_one(self, moment: _Moment) -> None:
+        """Events of one rule need no choice of places: each lengthens what the one before it left by one place at most."""
+        started = self.started
+        steps = [step for place in self.chains.places[moment.rules[0]] for step in self.chains.steps[place]]
+        for _ in moment.rules:
+            improved = [
+                (at, start)
+                for at, shorter in steps
+                if (start := moment.time if shorter < 0 else started[shorter]) > started[at]
+            ]
+            for at, start in improved:
+                moment.before.append((at, started[at]))
+                started[at] = start
 
     def _uses(self, rules: list[int]) -> Iterator[list[int]]:
         """The sets of places these events can take, in order: a rule listed twice needs two events for both its places."""

@@ -21,6 +21,7 @@ from beffroi.logs.formats.jsontext import loads_any
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.syslog import SyslogMessage
 
+AUTHENTICATION: Final = "authentication"
 DEPTH: Final = 4
 """Envelopes within envelopes that are opened."""
 
@@ -48,7 +49,15 @@ PROGRAMS: Final = (
 
 def normalise(form: Form, raw: bytes, context: Context) -> list[Normalised]:
     """The events of one message, nearly always one. Raises UnfitError for what cannot be read at all."""
-    return _READERS[form](raw, context)
+    return [_categorised(event) for event in _READERS[form](raw, context)]
+
+
+def _categorised(event: Normalised) -> Normalised:
+    """A sign-in that succeeded or failed is of the category `authentication`, whatever it was to: one rule can speak of all of them."""
+    source = event.logsource
+    if source is None or source.category is not None or "outcome" not in event.fields:
+        return event
+    return event._replace(logsource=source._replace(category=AUTHENTICATION))
 
 
 def _line(raw: bytes, context: Context) -> list[Normalised]:

@@ -8,9 +8,10 @@ Beside `accounts/new_administrator.yml` lies `accounts/new_administrator.samples
       events:
         - {Channel: Security, EventID: 4732, TargetSid: S-1-5-32-544}
         - {times: 12, every: 20, event: {…}}               # twelve such events, twenty seconds apart
+      logsource: {product: samba, category: file_rename}   # of events that name no channel of Windows
 
 Events are flat and in Sigma's names, as the readers give them. What every event has and the sample does not care about
-(computer, record number, time, provider) is filled in. The titles of the rules are sentences of the catalogues (tools/words.py),
+(computer, record number, time, provider) is filled in; in `times`, `{number}` within a text is 1, 2, 3 and so on. The titles of the rules are sentences of the catalogues (tools/words.py),
 so that people read them in their language. Persons, houses and machines in them are invented.
 """
 
@@ -22,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from beffroi.core.errors import RuleError
-from beffroi.core.model import Fields, message
+from beffroi.core.model import Fields, LogSource, message
 
 FOLDER: Final = Path(__file__).parent
 SAMPLES: Final = ".samples.yml"
@@ -40,13 +41,15 @@ PROVIDERS: Final = {
 
 
 class Sample(NamedTuple):
-    """Events and what a rule must make of them: `matches` times it fires, 0 for an innocent sample. `rule` is its id."""
+    """Events and what a rule must make of them: `matches` times it fires, 0 for an innocent sample. `rule` is its id; `logsource`
+    that of events which name no channel of Windows."""
 
     rule: str
     name: str
     events: tuple[Fields, ...]
     matches: int
     path: Path
+    logsource: LogSource | None = None
 
     @property
     def fires(self) -> bool:
@@ -84,6 +87,7 @@ def _samples(rule_file: Path) -> Iterator[Sample]:
                 events=events,
                 matches=int(given.get("matches", expected)) if fires else 0,
                 path=file,
+                logsource=LogSource(**given["logsource"]) if "logsource" in given else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RuleError(
@@ -106,12 +110,17 @@ def _complete(events: list[dict[str, Any]]) -> Iterator[Fields]:
     when, number = START, 0
     for given in events:
         event = given.get("event", given)
-        for _ in range(given.get("times", 1) if event is not given else 1):
+        for count in range(1, given.get("times", 1) + 1) if event is not given else (1,):
             number += 1
             when += timedelta(seconds=given.get("every", 1) if event is not given else 1)
-            yield {
+            time = {"TimeCreated": when.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            windows = {
                 "Provider_Name": PROVIDERS.get(event["Channel"], event["Channel"]),
                 "Computer": "PC-ACCUEIL.tilleuls.example",
                 "EventRecordID": 52000 + number,
-                "TimeCreated": when.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            } | event
+            } if "Channel" in event else {}  # fmt: skip
+            yield windows | time | {name: _numbered(value, count) for name, value in event.items()}
+
+
+def _numbered(value: Any, count: int) -> Any:
+    return value.replace("{number}", str(count)) if isinstance(value, str) else value

@@ -44,7 +44,7 @@ def one(form: Form, raw: str | dict[str, Any]) -> Normalised:
 )
 def test_a_refusal_of_nextclouds_is_one_whatever_carried_it(form: Form, raw: str | dict[str, Any]) -> None:
     found = one(form, raw)
-    assert found.logsource == LogSource("nextcloud", None, "nextcloud")
+    assert found.logsource == LogSource("nextcloud", "authentication", "nextcloud")
     assert tuple(found.fields[name] for name in ("outcome", "username", "src_ip")) == ("failure", "anna", "203.0.113.9")
     assert found.time == WHEN
 
@@ -78,12 +78,12 @@ def test_a_lease_names_the_machine_that_has_it_and_no_other() -> None:
         ),
         (
             "<14>Mar  4 10:11:12 nas Connection: User [anna] from [203.0.113.9] failed to sign in to [DSM] via [password] due to authorization failure.",
-            LogSource("synology", None, "connection"),
+            LogSource("synology", "authentication", "connection"),
             {"outcome": "failure", "username": "anna"},
         ),
         (
             "<30>Mar  4 10:11:12 NAS1 qulogd[7]: conn log: Users: anna, Source IP: 203.0.113.9, Computer name: ---, Connection type: SSH, Accessed resources: ---, Action: Login Fail",
-            LogSource("qnap", None, "conn"),
+            LogSource("qnap", "authentication", "conn"),
             {"outcome": "failure", "username": "anna"},
         ),
         (
@@ -103,12 +103,12 @@ def test_a_lease_names_the_machine_that_has_it_and_no_other() -> None:
         ),
         (
             "<14>Mar  4 10:11:12 mt system,info,account user anna logged in from 203.0.113.9 via winbox",
-            LogSource("mikrotik", None, "system"),
+            LogSource("mikrotik", "authentication", "system"),
             {"outcome": "success", "username": "anna"},
         ),
         (
             '<29>id=firewall sn=0 time="2026-03-04 09:11:12 UTC" fw=192.0.2.1 pri=1 c=32 m=30 msg="Administrator login denied due to bad credentials" n=1 usr="admin" src=203.0.113.9:0:X1',
-            LogSource("sonicwall", None, "users"),
+            LogSource("sonicwall", "authentication", "users"),
             {"outcome": "failure", "username": "admin"},
         ),
     ],

@@ -21,6 +21,8 @@ LINES: dict[str, tuple[str, str, WHO]] = {
     "not let in": ("sshd", f"User root from {REAL} not allowed because not listed in AllowUsers", ("failure", "root", REAL)),
     "PAM in sshd": ("sshd", f"error: PAM: Authentication failure for illegal user x from {REAL}", ("failure", "x", REAL)),
     "PAM says it too": ("sshd", f"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={REAL}  user=anna", (None, "anna", REAL)),
+    "PAM of old": ("sshd(pam_unix)", f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost={REAL}  user=anna", ("failure", "anna", REAL)),
+    "PAM of old, at work": ("sshd(pam_unix)", "session opened for user anna by (uid=0)", (None, "anna", None)),
     "too often": ("sshd", f"error: maximum authentication attempts exceeded for root from {REAL} port 22 ssh2 [preauth]", ("failure", "root", REAL)),
     "gone in haste": ("sshd", f"Received disconnect from {REAL} port 4711:11: Bye Bye [preauth]", ("failure", None, REAL)),
     "gone after work": ("sshd", f"Received disconnect from {REAL} port 4711:11: disconnected by user", (None, None, REAL)),

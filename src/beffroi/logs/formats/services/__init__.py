@@ -93,10 +93,13 @@ READERS: Final[frozenset[Reader]] = frozenset(
 
 
 def read(program: str, text: str) -> Reading | None:
-    """The reading of a message of a program; None where nobody knows it. `postfix/submission/smtpd` is smtpd, `httpd/site` httpd,
-    `auth-worker(7)` auth-worker."""
+    """The reading of a message of a program; None where nobody knows it. `sshd(pam_unix)` is PAM's, `postfix/submission/smtpd` is
+    smtpd, `httpd/site` httpd, `auth-worker(7)` auth-worker."""
     readers = PROGRAMS.get(program)
     if readers is None:
+        service, within, _ = program.partition("(pam_")
+        if within:
+            return pam.read_module(service, text)
         plain = program.partition("(")[0]
         readers = PROGRAMS.get(plain.rpartition("/")[2]) or PROGRAMS.get(plain.partition("/")[0])
         if readers is None:

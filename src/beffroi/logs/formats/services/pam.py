@@ -32,9 +32,21 @@ def read(text: str) -> Reading | None:
         return None
     service, kind = head[2], head[3]
     rest = text[head.end() :]
+    told = _told(service, rest, None if service in TELL_THEMSELVES else FAILURE)
+    if told is None and kind in {"auth", "session", "account"}:
+        return came(AUTH, None, None, "", application=service, said=rest)
+    return told
+
+
+def read_module(service: str, text: str) -> Reading | None:
+    """A line of a module that stands in the program's name, as Linux-PAM before 0.99 wrote it: `sshd(pam_unix)[1]: authentication
+    failure; …`. Such an sshd kept its own word of it for another log."""
+    return _told(service, text, FAILURE)
+
+
+def _told(service: str, rest: str, outcome: str | None) -> Reading | None:
     if found := _FAILED.match(rest):
         _more, asked, host, user = found.groups()
-        outcome = None if service in TELL_THEMSELVES else FAILURE
         return came(
             AUTH, outcome, user or asked or None, host, application=service,
             action="login" if outcome else None, failure_reason="authentication failure" if outcome else None,
@@ -42,9 +54,7 @@ def read(text: str) -> Reading | None:
     if found := _SESSION.match(rest):
         by = (found[3] or "").partition("(")[0].removesuffix("LOGIN") or None
         return came(AUTH, None, found[2], "", application=service, action=f"session {found[1]}", by_user=by)
-    return (
-        came(AUTH, None, None, "", application=service, said=rest) if kind in {"auth", "session", "account"} else None
-    )
+    return None
 
 
 _FAILED_LOGIN = re.compile(
