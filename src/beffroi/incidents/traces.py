@@ -72,6 +72,37 @@ def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Tra
     )
 
 
+Hand = tuple[str | None, str | None, str | None, str | None]
+"""What several events can have in common: machine, account that acted, address it came from, sign-in session; None where an event names none,
+or several."""
+
+
+def hand_of(host: str | None, fields: Fields) -> Hand:
+    """The hand that an event shows, as a correlation remembers it."""
+    look = _Look(fields)
+    machine = host_name(host) or host_name(look.text("Computer"))
+    found = (_accounts(look)[0], list(_origins(look)), list(_sessions(look, machine)) if machine else [])
+    account, address, session = (each[0] if len(set(each)) == 1 else None for each in found)
+    return machine or None, account, address, session
+
+
+def traces_of_firing(group: Fields, hands: Iterable[Hand], tags: Iterable[str] = ()) -> Traces:
+    """What a correlation's firing leaves: what it was grouped by, and what all events behind it have in common."""
+    seen = list(hands)
+    host, account, address, session = (
+        slot[0] if slot and all(each == slot[0] for each in slot) else None
+        for slot in (zip(*seen, strict=True) if seen else ((),) * 4)
+    )
+    traces = traces_of(host, group, tags)
+    entities = [Entity("address", address, "origin")] if address else []
+    entities += [Entity("account", account, "actor")] if account else []
+    ties = [Tie("address", address)] if address else []
+    ties += [Tie("session", session)] if session else []
+    return Traces(
+        tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST], tuple(dict.fromkeys((*traces.ties, *ties))), traces.loose, traces.detail
+    )
+
+
 def host_name(name: str | None) -> str:
     """A machine's name as it is compared: without its domain, in small letters; an address stays whole."""
     if not name:
@@ -136,25 +167,31 @@ def _ties(look: _Look, machine: str) -> Iterator[Tie]:
         if process is not None and process.strip("{}0-") and _file(look.text(image)) not in _OF_ALL:
             yield Tie("process", f"{machine} {process.lower()[:64]}")
     if look.event == 4688:
-        # Numbers of processes come again, so they hold for a short while only.
-        for number, image in (("NewProcessId", "NewProcessName"), ("ProcessId", "ParentProcessName")):
-            process = look.text(number)
+        # Numbers of processes come again, so they hold for a short while only. Where a rule sees the event as Sysmon's (logsources.py), its
+        # ProcessId is the new process's own; the event itself calls the parent's so.
+        parent = "ParentProcessId" if look.text("ParentProcessId") else "ProcessId"
+        for name, image in (("NewProcessId", "NewProcessName"), (parent, "ParentProcessName")):
+            process = look.number(name)
             if process is not None and _file(look.text(image)) not in _OF_ALL:
-                yield Tie("process number", f"{machine} {process.lower()[:32]}")
-    for name in ("LogonId", "SubjectLogonId", "TargetLogonId"):
-        session = look.number(name)
-        if session is not None and session not in _SYSTEM_SESSIONS:
-            yield Tie("session", f"{machine} {session:#x}")
-    for name in ("session_id", "queue_id"):
-        given = look.text(name)
-        if given is not None:
-            yield Tie("session", f"{machine} {given[:64]}")
+                yield Tie("process number", f"{machine} {process:#x}")
+    yield from (Tie("session", each) for each in _sessions(look, machine))
     hashed, program = look.text("Hashes"), look.text("Image")
     if hashed and program and not program.lower().startswith(_INSTALLED):
         digests = dict(_DIGEST.findall(hashed))
         digest = digests.get("SHA256") or digests.get("SHA1") or digests.get("MD5")
         if digest:
             yield Tie("program", digest.lower())
+
+
+def _sessions(look: _Look, machine: str) -> Iterator[str]:
+    for name in ("LogonId", "SubjectLogonId", "TargetLogonId"):
+        session = look.number(name)
+        if session is not None and session not in _SYSTEM_SESSIONS:
+            yield f"{machine} {session:#x}"
+    for name in ("session_id", "queue_id"):
+        given = look.text(name)
+        if given is not None:
+            yield f"{machine} {given[:64]}"
 
 
 def _origins(look: _Look) -> Iterator[str]:
@@ -181,7 +218,7 @@ def _accounts(look: _Look) -> tuple[list[str], list[str]]:
     failed = event in _FAILED or look.text("outcome") == "failure" or look.text("ResultStatus") == "Failed"
     actors: list[str] = []
     targets: list[str] = []
-    for name in ("User", "SourceUser", "SubjectUserName", "username", "by_user", "cs-username", "UserId"):
+    for name in ("User", "SourceUser", "SubjectUserName", "username", "by_user", "cs-username", "UserId", "Detection User"):
         account = account_name(look.text(name))
         if account is not None:
             (targets if failed and name in ("username", "cs-username", "UserId") else actors).append(account)

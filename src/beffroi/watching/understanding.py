@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from beffroi.core.model import Event, Fields, LogSource, UnfitError
-from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
+from beffroi.detect.correlation import BaseMatch, Contribution, Correlator, Firing, Retraction, StateError, fields_needed, silenced
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
-from beffroi.incidents import Traces, traces_of
+from beffroi.incidents import Hand, Traces, hand_of, traces_of, traces_of_firing
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
@@ -248,6 +248,7 @@ class Understander:
                 result.withdrawn.append(Withdrawn(identity))
                 continue
             fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
+            traces = traces_of_firing(fields, map(_hand, change.events), correlation.tags)
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -256,7 +257,7 @@ class Understander:
                     time=change.time_us,
                     arrived=now,
                     source="",
-                    host=None,
+                    host=next((each.value for each in traces.entities if each.kind == "host"), None),
                     logsource=(None, None, None),
                     fields=_kept(fields),
                     position=result.position,
@@ -264,8 +265,8 @@ class Understander:
                     identity=identity,
                     historic=False,
                     tags=correlation.tags,
-                    traces=traces_of(None, fields, correlation.tags),
-                    events=[(each.rule_id, each.time_us, str(each.identity)) for each in change.events],
+                    traces=traces,
+                    events=[(each.rule_id, each.time_us, _own_key(each)) for each in change.events],
                 )
             )
 
@@ -291,9 +292,23 @@ class _Heard:
         self.event: Event = (place, normal.fields, raw)
 
     @property
-    def key(self) -> str:
-        """What makes it this event: what its source guarantees, else where it lies."""
-        return self.identity or f"{self.position}\x1f{self.place}"
+    def key(self) -> tuple[str | None, ...]:
+        """What makes it this event: what its source guarantees, else where it lies; behind it the hand that it shows, which is the same
+        whenever it comes again. So a firing knows what all its events have in common."""
+        own = self.identity or f"{self.position}\x1f{self.place}"
+        return (own, *hand_of(self.normal.host, self.normal.fields))
+
+
+def _own_key(event: Contribution) -> str:
+    return str(event.identity[0] if isinstance(event.identity, tuple) else event.identity)
+
+
+def _hand(event: Contribution) -> Hand:
+    """The hand that an event showed; nobody's where the correlations' state was written before they remembered it."""
+    if isinstance(event.identity, tuple) and len(event.identity) == 5:
+        host, account, address, session = (each if isinstance(each, str) else None for each in event.identity[1:])
+        return host, account, address, session
+    return None, None, None, None
 
 
 def moment(micros: int) -> datetime:
