@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
+from benchmarks.shapes import Said, Story
 from sqlalchemy import select
 
 from beffroi.core.model import UnfitError
@@ -30,7 +31,6 @@ from beffroi.rules.repository import RuleSet
 from beffroi.store import Store, tables
 from beffroi.watching.recorder import record
 from beffroi.watching.understanding import Understander, moment
-from benchmarks.shapes import Said, Story
 
 ZONE = ZoneInfo("Europe/Brussels")
 BATCH = 200
@@ -57,7 +57,6 @@ class Outcome(NamedTuple):
 
     matches: list[Seen]
     events: int
-    took: float
 
     @property
     def incidents(self) -> dict[int, list[Seen]]:
@@ -114,7 +113,15 @@ class Player:
             for said, name in told[begin : begin + BATCH]:
                 records[said.source] += 1
                 now = max(now, int((said.at + 0.5) * 1e6))
-                arrival = Arrival(now, f"s-{said.source}", "bulk", "192.0.2.7", said.form, [said.render(records[said.source])], historic=historic)
+                arrival = Arrival(
+                    now,
+                    f"s-{said.source}",
+                    "bulk",
+                    "192.0.2.7",
+                    said.form,
+                    [said.render(records[said.source])],
+                    historic=historic,
+                )
                 position += 1
                 arrivals.append((position, arrival))
                 story_at[position] = name
@@ -123,7 +130,7 @@ class Player:
         for _ in range(2):  # an hour later nothing late is waited for any more
             now += int(HOUR * 1e6)
             self._keep(store, raiser, self._understander.settle(position, now), now)
-        return Outcome(_seen(store, keys, story_at), len(told), 0.0)
+        return Outcome(_seen(store, keys, story_at), len(told))
 
     def _keep(self, store: Store, raiser: Raiser, understood: Any, now: int) -> None:
         record(store, [understood], now)
@@ -195,7 +202,12 @@ def _shifted(message: bytes, shift: float) -> bytes:
     def walk(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: moved(each) if name in ("SystemTime", "TimeCreated", "UtcTime") and isinstance(each, str) else walk(each) for name, each in value.items()}
+        return {
+            name: moved(each)
+            if name in ("SystemTime", "TimeCreated", "UtcTime") and isinstance(each, str)
+            else walk(each)
+            for name, each in value.items()
+        }
 
     def moved(text: str) -> str:
         told = moment_of(text, UTC)
@@ -207,5 +219,7 @@ def _shifted(message: bytes, shift: float) -> bytes:
     return msgspec.json.encode(walk(msgspec.json.decode(message)))
 
 
-def machines(story: Iterable[Said]) -> Counter[str]:
-    return Counter(each.source for each in story)
+def machine_of(story: Iterable[Said]) -> str:
+    """The machine that says most of a story."""
+    counts = Counter(each.source for each in story)
+    return max(sorted(counts), key=counts.__getitem__, default="")

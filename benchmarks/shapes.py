@@ -66,6 +66,7 @@ class Process:
     image: str
     command: str
     session: Session
+    digest: str = ""
 
 
 SYSTEM = Session("SRV-TILLEULS$", 0x3E7, domain=DOMAIN, sid="S-1-5-18")
@@ -122,7 +123,9 @@ class Windows:
         )  # fmt: skip
         return session
 
-    def refused(self, story: Story, at: float, user: str, address: str, *, known: bool = True, station: str = "-") -> None:
+    def refused(
+        self, story: Story, at: float, user: str, address: str, *, known: bool = True, station: str = "-"
+    ) -> None:
         """4625: a wrong password, or a name that nobody has."""
         self.event(
             story, at, 4625, SubjectUserSid="S-1-0-0", SubjectUserName="-", SubjectDomainName="-", SubjectLogonId="0x0", TargetUserSid="S-1-0-0",
@@ -132,12 +135,21 @@ class Windows:
             IpPort="0",
         )  # fmt: skip
 
-    def run(self, story: Story, at: float, session: Session, parent: Process | str, command: str, image: str = "") -> Process:
+    def run(
+        self,
+        story: Story,
+        at: float,
+        session: Session,
+        parent: Process | str,
+        command: str,
+        image: str = "",
+        digest: str = "",
+    ) -> Process:
         """A program starts. `parent` is a process, or the path of one that ran before the story."""
         if isinstance(parent, str):
             parent = Process(self.number(), parent, f'"{parent}"', session)
-        program = image or command.split()[0].strip('"')
-        made = Process(self.number(), program, command, session)
+        program = image or command.split(maxsplit=1)[0].strip('"')
+        made = Process(self.number(), program, command, session, digest)
         if self.sysmon:
             self.event(story, at, 1, SYSMON, **self._created(at, made, parent))
         else:
@@ -157,7 +169,7 @@ class Windows:
 
     def _created(self, at: float, made: Process, parent: Process) -> dict[str, str]:
         session = made.session
-        digest = f"{sum(map(ord, made.image)) * 2_654_435_761 % (1 << 61):064X}"
+        digest = made.digest or f"{sum(map(ord, made.image)) * 2_654_435_761 % (1 << 61):064X}"
         return {
             "RuleName": "-", "UtcTime": iso(START + at)[:-4].replace("T", " "), "ProcessGuid": self.guid(made), "ProcessId": str(made.number),
             "Image": made.image, "FileVersion": "10.0.19041.1 (WinBuild.160101.0800)", "Description": "-", "Product": "-", "Company": "-",
@@ -170,11 +182,21 @@ class Windows:
 
     def wrote(self, story: Story, at: float, process: Process, file: str) -> None:
         """Sysmon 11."""
-        self.event(story, at, 11, SYSMON, **self._of(at, process), TargetFilename=file, CreationUtcTime=iso(START + at)[:-4].replace("T", " "))
+        self.event(
+            story,
+            at,
+            11,
+            SYSMON,
+            **self._of(at, process),
+            TargetFilename=file,
+            CreationUtcTime=iso(START + at)[:-4].replace("T", " "),
+        )
 
     def set(self, story: Story, at: float, process: Process, key: str, value: str) -> None:
         """Sysmon 13."""
-        self.event(story, at, 13, SYSMON, EventType="SetValue", **self._of(at, process), TargetObject=key, Details=value)
+        self.event(
+            story, at, 13, SYSMON, EventType="SetValue", **self._of(at, process), TargetObject=key, Details=value
+        )
 
     def called(self, story: Story, at: float, process: Process, address: str, port: int) -> None:
         """Sysmon 3."""
@@ -201,7 +223,12 @@ class Windows:
 
     def made_administrator(self, story: Story, at: float, by: Session, user: str) -> None:
         """4720 and, a little later, 4732 into the group of administrators."""
-        subject = {"SubjectUserSid": by.sid, "SubjectUserName": by.user, "SubjectDomainName": by.domain, "SubjectLogonId": by.logon}
+        subject = {
+            "SubjectUserSid": by.sid,
+            "SubjectUserName": by.user,
+            "SubjectDomainName": by.domain,
+            "SubjectLogonId": by.logon,
+        }
         sid = self.sid(user)
         self.event(
             story, at, 4720, TargetUserName=user, TargetDomainName=self.name, TargetSid=sid, **subject, PrivilegeList="-", SamAccountName=user,
@@ -275,7 +302,12 @@ class Lines:
             self.sshd(story, at, pid, f"Invalid user {user} from {address} port {port}")
         named = user if known else f"invalid user {user}"
         self.sshd(story, at + 0.8, pid, f"Failed password for {named} from {address} port {port} ssh2")
-        self.sshd(story, at + 1.1, pid, f"Connection closed by {'authenticating' if known else 'invalid'} user {user} {address} port {port} [preauth]")
+        self.sshd(
+            story,
+            at + 1.1,
+            pid,
+            f"Connection closed by {'authenticating' if known else 'invalid'} user {user} {address} port {port} [preauth]",
+        )
 
     def samba(self, story: Story, at: float, user: str, address: str, share: str, what: str) -> None:
         """`full_audit:prefix = %u|%I|%S`."""

@@ -50,6 +50,8 @@ class Traces(msgspec.Struct, array_like=True, frozen=True):
     loose: bool = False
     detail: str = ""
     """A digest of what exactly was done (program and command, file, registry key), so that its repetition is known again."""
+    refused: bool = False
+    """A sign-in that was tried in vain: nobody came in."""
 
 
 def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Traces:
@@ -69,6 +71,7 @@ def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Tra
         (*ties, *(Tie("address", each) for each in origins)),
         _loose(look, tags, bool(origins)),
         _detail(look),
+        look.event in _REFUSED or _is_failure(look),
     )
 
 
@@ -80,27 +83,34 @@ or several."""
 def hand_of(host: str | None, fields: Fields) -> Hand:
     """The hand that an event shows, as a correlation remembers it."""
     look = _Look(fields)
-    machine = host_name(host) or host_name(look.text("Computer"))
+    name = host or look.text("Computer")
+    machine = host_name(name)
     found = (_accounts(look)[0], list(_origins(look)), list(_sessions(look, machine)) if machine else [])
     account, address, session = (each[0] if len(set(each)) == 1 else None for each in found)
-    return machine or None, account, address, session
+    return name[:LONGEST] if name else None, account, address, session
 
 
 def traces_of_firing(group: Fields, hands: Iterable[Hand], tags: Iterable[str] = ()) -> Traces:
     """What a correlation's firing leaves: what it was grouped by, and what all events behind it have in common."""
     seen = list(hands)
-    host, account, address, session = (
-        slot[0] if slot and all(each == slot[0] for each in slot) else None
-        for slot in (zip(*seen, strict=True) if seen else ((),) * 4)
-    )
+    host, account, address, session = (_common(list(slot)) for slot in zip(*seen, strict=True)) if seen else (None,) * 4
+    if host is None and len({host_name(each[0]) for each in seen}) == 1:
+        host = seen[0][0]  # one source writes its name with the domain
     traces = traces_of(host, group, tags)
     entities = [Entity("address", address, "origin")] if address else []
     entities += [Entity("account", account, "actor")] if account else []
     ties = [Tie("address", address)] if address else []
     ties += [Tie("session", session)] if session else []
     return Traces(
-        tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST], tuple(dict.fromkeys((*traces.ties, *ties))), traces.loose, traces.detail
+        tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST],
+        tuple(dict.fromkeys((*traces.ties, *ties))),
+        traces.loose,
+        traces.detail,
     )
+
+
+def _common(values: list[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None
 
 
 def host_name(name: str | None) -> str:
@@ -171,9 +181,9 @@ def _ties(look: _Look, machine: str) -> Iterator[Tie]:
         # ProcessId is the new process's own; the event itself calls the parent's so.
         parent = "ParentProcessId" if look.text("ParentProcessId") else "ProcessId"
         for name, image in (("NewProcessId", "NewProcessName"), (parent, "ParentProcessName")):
-            process = look.number(name)
-            if process is not None and _file(look.text(image)) not in _OF_ALL:
-                yield Tie("process number", f"{machine} {process:#x}")
+            given = look.number(name)
+            if given is not None and _file(look.text(image)) not in _OF_ALL:
+                yield Tie("process number", f"{machine} {given:#x}")
     yield from (Tie("session", each) for each in _sessions(look, machine))
     hashed, program = look.text("Hashes"), look.text("Image")
     if hashed and program and not program.lower().startswith(_INSTALLED):
@@ -189,9 +199,9 @@ def _sessions(look: _Look, machine: str) -> Iterator[str]:
         if session is not None and session not in _SYSTEM_SESSIONS:
             yield f"{machine} {session:#x}"
     for name in ("session_id", "queue_id"):
-        given = look.text(name)
-        if given is not None:
-            yield f"{machine} {given[:64]}"
+        own = look.text(name)
+        if own is not None:
+            yield f"{machine} {own[:64]}"
 
 
 def _origins(look: _Look) -> Iterator[str]:
@@ -209,16 +219,26 @@ def _origins(look: _Look) -> Iterator[str]:
 # --- who and what -----------------------------------------------------------------------------------------------------------------
 
 _FAILED = frozenset({4625, 4771, 4768, 4776})
+_REFUSED = frozenset({4625, 4771})
 _OPENED = frozenset({4624, 4648, 4769})
 
 
 def _accounts(look: _Look) -> tuple[list[str], list[str]]:
     """(accounts that acted, accounts that it was tried or done to). A name that somebody merely tries is not theirs."""
     event = look.event
-    failed = event in _FAILED or look.text("outcome") == "failure" or look.text("ResultStatus") == "Failed"
+    failed = event in _FAILED or _is_failure(look)
     actors: list[str] = []
     targets: list[str] = []
-    for name in ("User", "SourceUser", "SubjectUserName", "username", "by_user", "cs-username", "UserId", "Detection User"):
+    for name in (
+        "User",
+        "SourceUser",
+        "SubjectUserName",
+        "username",
+        "by_user",
+        "cs-username",
+        "UserId",
+        "Detection User",
+    ):
         account = account_name(look.text(name))
         if account is not None:
             (targets if failed and name in ("username", "cs-username", "UserId") else actors).append(account)
@@ -227,6 +247,10 @@ def _accounts(look: _Look) -> tuple[list[str], list[str]]:
         if account is not None:
             (actors if event in _OPENED and name == "TargetUserName" else targets).append(account)
     return list(dict.fromkeys(actors)), [each for each in dict.fromkeys(targets) if each not in actors]
+
+
+def _is_failure(look: _Look) -> bool:
+    return look.text("outcome") == "failure" or look.text("ResultStatus") == "Failed"
 
 
 def _things(look: _Look) -> Iterator[Entity]:

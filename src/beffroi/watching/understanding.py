@@ -12,7 +12,16 @@ from typing import Any
 import msgspec
 
 from beffroi.core.model import Event, Fields, LogSource, UnfitError
-from beffroi.detect.correlation import BaseMatch, Contribution, Correlator, Firing, Retraction, StateError, fields_needed, silenced
+from beffroi.detect.correlation import (
+    BaseMatch,
+    Contribution,
+    Correlator,
+    Firing,
+    Retraction,
+    StateError,
+    fields_needed,
+    silenced,
+)
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
 from beffroi.incidents import Hand, Traces, hand_of, traces_of, traces_of_firing
