@@ -273,3 +273,19 @@ def test_in_any_order_in_any_batches_over_any_restarts_the_incidents_are_the_sam
                 ).scalars()
                 assert sorted(counted) == sorted(len(each) for each in stories(store))
     assert found[0] == found[1]
+
+
+def test_a_rule_about_refused_sign_ins_that_speaks_of_entering_lets_nobody_in(store: Store, raiser: Raiser) -> None:
+    """SigmaHQ's "Failed Logon From Public IP" bears the technique of valid accounts."""
+    tried = {"EventID": 4625, "TargetUserName": "anne", "IpAddress": "203.0.113.9"}
+    keep(
+        store,
+        {"rule": "guessing", "level": 2, "tags": ["attack.credential-access", "attack.t1110"], "minute": 0, **tried},
+        {"rule": "from outside", "level": 2, "tags": ["attack.initial-access", "attack.t1078"], "minute": 1, **tried},
+    )
+    raiser.catch_up()
+    assert [each.severity for each in rows(store)] == ["medium"]
+    entered = tried | {"EventID": 4624}
+    keep(store, {"rule": "entered", "level": 1, "tags": ["attack.t1078"], "minute": 2, **entered})
+    raiser.catch_up()
+    assert [each.severity for each in rows(store)] == ["critical"]

@@ -98,6 +98,13 @@ def test_a_correlation_goes_on_from_its_state(tmp_path: Path, watch: Understande
     assert of(forgetful, arrival(failed(3, NOON + 2 * MINUTE))).found == []
 
 
+def test_a_firing_names_the_machine_that_all_its_events_are_about(watch: Understander) -> None:
+    found = of(watch, arrival(failed(1), failed(2), failed(3))).found + watch.settle(500, NOON + 20 * MINUTE).found
+    assert [each.host for each in found] == ["PC-ACCUEIL"]
+    assert {(each.kind, each.value) for each in found[0].traces.ties} == {("address", "203.0.113.9")}
+    assert ["Security" in identity for _, _, identity in found[0].events or ()] == [True] * 3
+
+
 def test_an_event_that_comes_twice_counts_once(watch: Understander) -> None:
     result = of(watch, arrival(failed(1), failed(1), failed(1), failed(1)))
     assert result.found + watch.settle(500, NOON + 20 * MINUTE).found == []

@@ -10,6 +10,6 @@ records.py    incidents in the store          actions.py   what people do about 
 Only the traces are offered here, to the process that understands: it has no store.
 """
 
-from beffroi.incidents.traces import Hand, Traces, hand_of, traces_of, traces_of_firing
+from beffroi.incidents.traces import Hand, Traces, common_hand, hand_of, traces_of, traces_of_firing
 
-__all__ = ["Hand", "Traces", "hand_of", "traces_of", "traces_of_firing"]
+__all__ = ["Hand", "Traces", "common_hand", "hand_of", "traces_of", "traces_of_firing"]

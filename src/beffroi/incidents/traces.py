@@ -90,22 +90,29 @@ def hand_of(host: str | None, fields: Fields) -> Hand:
     return name[:LONGEST] if name else None, account, address, session
 
 
-def traces_of_firing(group: Fields, hands: Iterable[Hand], tags: Iterable[str] = ()) -> Traces:
-    """What a correlation's firing leaves: what it was grouped by, and what all events behind it have in common."""
+def common_hand(hands: Iterable[Hand]) -> Hand:
+    """What several events have in common."""
     seen = list(hands)
-    host, account, address, session = (_common(list(slot)) for slot in zip(*seen, strict=True)) if seen else (None,) * 4
+    if not seen:
+        return None, None, None, None
+    host, account, address, session = (_common(list(slot)) for slot in zip(*seen, strict=True))
     if host is None and len({host_name(each[0]) for each in seen}) == 1:
         host = seen[0][0]  # one source writes its name with the domain
+    return host, account, address, session
+
+
+def traces_of_firing(group: Fields, hand: Hand, tags: Iterable[str] = ()) -> Traces:
+    """What a correlation's firing leaves: what it was grouped by, and the hand that all events behind it show."""
+    host, account, address, session = hand
     traces = traces_of(host, group, tags)
     entities = [Entity("address", address, "origin")] if address else []
     entities += [Entity("account", account, "actor")] if account else []
     ties = [Tie("address", address)] if address else []
     ties += [Tie("session", session)] if session else []
-    return Traces(
-        tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST],
-        tuple(dict.fromkeys((*traces.ties, *ties))),
-        traces.loose,
-        traces.detail,
+    return msgspec.structs.replace(
+        traces,
+        entities=tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST],
+        ties=tuple(dict.fromkeys((*traces.ties, *ties))),
     )
 
 

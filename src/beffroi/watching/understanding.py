@@ -24,7 +24,7 @@ from beffroi.detect.correlation import (
 )
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
-from beffroi.incidents import Hand, Traces, hand_of, traces_of, traces_of_firing
+from beffroi.incidents import Hand, Traces, common_hand, hand_of, traces_of, traces_of_firing
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
@@ -257,7 +257,7 @@ class Understander:
                 result.withdrawn.append(Withdrawn(identity))
                 continue
             fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
-            traces = traces_of_firing(fields, map(_hand, change.events), correlation.tags)
+            hand = common_hand(map(_hand, change.events))
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -266,7 +266,7 @@ class Understander:
                     time=change.time_us,
                     arrived=now,
                     source="",
-                    host=next((each.value for each in traces.entities if each.kind == "host"), None),
+                    host=hand[0],
                     logsource=(None, None, None),
                     fields=_kept(fields),
                     position=result.position,
@@ -274,7 +274,7 @@ class Understander:
                     identity=identity,
                     historic=False,
                     tags=correlation.tags,
-                    traces=traces,
+                    traces=traces_of_firing(fields, hand, correlation.tags),
                     events=[(each.rule_id, each.time_us, _own_key(each)) for each in change.events],
                 )
             )
