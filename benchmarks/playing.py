@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
@@ -185,10 +186,17 @@ def recorded(path: Path, *, begin: float | None = None) -> Story:
     last = min(times)
     for _, fields, raw in events:
         last = time if (time := _time(fields)) is not None else last
-        form, message = (Form.WINDOWS, bytes(raw)) if isinstance(raw, bytes) else (Form.JSON, dumped(fields))
+        if raw is None:
+            form, message = Form.JSON, dumped(fields)
+        else:
+            form, message = Form.WINDOWS, raw if isinstance(raw, bytes) else raw.encode("utf-8", "replace")
         message = _shifted(message, shift) if shift else message
-        story.append(Said(last + shift, str(fields.get("Computer")), form, lambda _, message=message: message))
+        story.append(Said(last + shift, str(fields.get("Computer")), form, partial(_as_it_was, message)))
     return story
+
+
+def _as_it_was(message: bytes, _record: int) -> bytes:
+    return message
 
 
 def _time(fields: Any) -> float | None:
