@@ -8,6 +8,7 @@ no tie: in a house many things happen on one. Names of fields are Windows' and S
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -120,6 +121,7 @@ def _common(values: list[str | None]) -> str | None:
     return values[0] if len(set(values)) == 1 else None
 
 
+@lru_cache(maxsize=4_096)
 def host_name(name: str | None) -> str:
     """A machine's name as it is compared: without its domain, in small letters; an address stays whole."""
     if not name:
@@ -128,6 +130,7 @@ def host_name(name: str | None) -> str:
     return name if address_of(name) is not None else name.partition(".")[0]
 
 
+@lru_cache(maxsize=4_096)
 def account_name(name: str | None) -> str | None:
     """An account as it is compared: without its domain, in small letters; None for the system's own and for machines'."""
     if not name:
@@ -150,13 +153,15 @@ class _Look:
             value = self._fields.get(name)
             if value is None:
                 continue
-            text = text_of(value)
+            text = value if value.__class__ is str else text_of(value)
             if isinstance(text, str) and text not in ("", "-"):
                 return text
         return None
 
     def number(self, name: str) -> int | None:
         value: Any = self._fields.get(name)
+        if value is None:
+            return None
         if isinstance(value, str):
             value = number_of(value)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -218,9 +223,18 @@ def _origins(look: _Look) -> Iterator[str]:
         return
     for name in ("IpAddress", "ClientAddress", "SourceIp", "SourceAddress", "src_ip", "c-ip", "ClientIP"):
         text = look.text(name)
-        address = address_of(text.removeprefix("::ffff:")) if text is not None else None
-        if address is not None and not (address.is_loopback or address.is_link_local or address.is_unspecified):
-            yield str(address)
+        address = _guest(text) if text is not None else None
+        if address is not None:
+            yield address
+
+
+@lru_cache(maxsize=4_096)
+def _guest(text: str) -> str | None:
+    """An address as it is compared; None for what is none, and for the machine's own."""
+    address = address_of(text.removeprefix("::ffff:"))
+    if address is None or address.is_loopback or address.is_link_local or address.is_unspecified:
+        return None
+    return str(address)
 
 
 # --- who and what -----------------------------------------------------------------------------------------------------------------

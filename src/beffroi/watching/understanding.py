@@ -283,7 +283,7 @@ class Understander:
 class _Heard:
     """An event with where it lies in the journal."""
 
-    __slots__ = ("arrival", "event", "identity", "normal", "place", "position", "time")
+    __slots__ = ("_key", "arrival", "event", "identity", "normal", "place", "position", "time")
 
     def __init__(
         self, position: int, place: int, arrival: Arrival, normal: Normalised, sent_as: str | None, message: bytes
@@ -299,13 +299,16 @@ class _Heard:
         # Raw JSON helps to look for keywords only where the fields come straight from it.
         raw = message if arrival.form == Form.WINDOWS and message[:1] == b"{" else None
         self.event: Event = (place, normal.fields, raw)
+        self._key: tuple[str | None, ...] = ()
 
     @property
     def key(self) -> tuple[str | None, ...]:
         """What makes it this event: what its source guarantees, else where it lies; behind it the hand that it shows, which is the same
         whenever it comes again. So a firing knows what all its events have in common."""
-        own = self.identity or f"{self.position}\x1f{self.place}"
-        return (own, *hand_of(self.normal.host, self.normal.fields))
+        if not self._key:
+            own = self.identity or f"{self.position}\x1f{self.place}"
+            self._key = (own, *hand_of(self.normal.host, self.normal.fields))
+        return self._key
 
 
 def _own_key(event: Contribution) -> str:
