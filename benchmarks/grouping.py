@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "src"))
 
 import httpx
-from benchmarks.interleavings import WRITTEN
+from benchmarks.interleavings import WRITTEN, Written
+from benchmarks.interleavings_later import LATER
 from benchmarks.one_attack import FLOODS, SCANS, SPREADING
 from benchmarks.playing import Outcome, Player, machine_of, recorded
 from benchmarks.shapes import START, Story, Windows
@@ -114,9 +115,9 @@ def told(player: Player, stories: dict[str, Callable[[Story], None]]) -> Iterato
         yield name, player.play({"it": story})
 
 
-def written(player: Player) -> Iterator[Pair]:
+def written(player: Player, stories: tuple[Written, ...] = WRITTEN) -> Iterator[Pair]:
     """The interleavings that were written."""
-    for tell in WRITTEN:
+    for tell in stories:
         one: Story = []
         other: Story = []
         tell(one, other)
@@ -301,6 +302,7 @@ def tables(which: str, cache: Path, *, count: int, seed: int) -> Iterator[Table]
         within = [drawn for drawn, _ in anywhere(player, known, seed + 1, CHOSEN)]
         two = "Two unrelated attacks on one machine"
         yield pairs_table("two", f"{two} within an hour", [*written(player), *within], " (must 18, aim 20)")
+        yield pairs_table("later", f"{two} within an hour, six more", list(written(player, LATER)))
         yield pairs_table("at once", f"{two} at the same moment", list(overlapping(player, known, seed)))
         if count:
             yield anywhere_table(list(anywhere(player, known, seed, count)))

@@ -108,6 +108,7 @@ def test_the_smallest_run_of_the_grouping_prints_every_table(corpus: Path, root:
         "scan",
         "spread",
         "two",
+        "later",
         "at once",
         "anywhere",
     ]
