@@ -93,6 +93,32 @@ def test_the_smallest_run_of_the_intake_loses_nothing(corpus: Path, root: Path, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_the_smallest_run_of_the_grouping_prints_every_table(corpus: Path, root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    command = ["benchmarks/grouping.py", "--rules", "pack", "--pairs", "2", "--singly", "3", "--json", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = {table["key"]: table for table in json.loads(out.read_text("utf-8"))}
+    assert list(tables) == [
+        "recordings live",
+        "recordings dropped in",
+        "flood",
+        "scan",
+        "spread",
+        "two",
+        "later",
+        "at once",
+        "anywhere",
+    ]
+    assert len(tables["two"]["rows"]) == 20
+    assert tables["anywhere"]["rows"][-1]["pairs"] == 2
+    assert "From a match in the service's store to its incident there, 3 times" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_peer_that_finds_nothing_is_shown_as_finding_nothing(corpus: Path, root: Path, tmp_path: Path) -> None:
     peer = tmp_path / "peer"
     peer.write_text("#!/bin/sh\nexit 0\n")

@@ -90,6 +90,30 @@ def test_the_same_deed_again_the_same_day_is_the_same_story() -> None:
     )
 
 
+def test_the_same_words_typed_by_two_are_two_stories() -> None:
+    def asked(minute: float, user: str, session: str) -> Sighting:
+        return sign(minute, rule="recon", User=user, LogonId=session, Image="C:\\net.exe", CommandLine="net group x")
+
+    assert groups([asked(0, "anne", "0x111"), asked(0.5, "bert", "0x222")]) == [[0], [1]]
+    assert groups([asked(0, "anne", "0x111"), asked(300, "anne", "0x333")]) == [[0, 1]]
+
+
+def test_where_nothing_but_accounts_is_told_one_rule_within_a_minute_is_one_story() -> None:
+    looked = [
+        sign(n / 4, "dc", "objects", EventID=4661, SubjectUserName=who, SubjectLogonId=hex(0x100 + n))
+        for n, who in enumerate(("anne", "admin"))
+    ]
+    assert groups(looked) == [[0, 1]]
+
+
+def test_the_step_that_begins_next_is_nearer_than_what_merely_goes_on_meanwhile() -> None:
+    service = sign(0, rule="service")  # names nobody, as Windows' own account does
+    shell = [sign(0.05 + n / 5, rule=f"shell {n}", ProcessGuid=guid(1), Image="x") for n in range(3)]
+    bert = [sign(0.3 + n, rule="tool", User="bert", LogonId="0x222") for n in range(2)]
+    anne = sign(-0.02, rule="share", User="anne", LogonId="0x111")
+    assert groups([anne, service, *shell, *bert]) == [[0, 1, 2, 3, 4], [5, 6]]
+
+
 KINDS = st.builds(
     sign,
     minute=st.integers(0, 55),
@@ -100,7 +124,10 @@ KINDS = st.builds(
     LogonId=st.sampled_from(["0x111", "0x222", "0x3e7", None]),
     src_ip=st.sampled_from(["203.0.113.9", "198.51.100.7", None, None]),
     ProcessGuid=st.sampled_from([guid(1), guid(2), None, None]),
-    EventID=st.sampled_from([1, 1102, 4624, None]),
+    NewProcessId=st.sampled_from(["0x10", "0x20", None]),
+    ParentProcessId=st.sampled_from(["16", 32, None]),
+    CommandLine=st.sampled_from(["whoami", "vssadmin", None]),
+    EventID=st.sampled_from([1, 1102, 4624, 4688, None]),
 )
 
 

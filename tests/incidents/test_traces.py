@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from beffroi.incidents.traces import Entity, account_name, host_name, traces_of
+from beffroi.detect.logsources import viewed
+from beffroi.incidents.traces import Entity, account_name, common_hand, hand_of, host_name, traces_of, traces_of_firing
 
 PROCESS = {
     "EventID": 1, "Computer": "PC-Accueil.maison.local", "User": "MAISON\\Anne", "LogonId": "0x3f2a1",
@@ -25,6 +26,49 @@ def test_a_process_ties_by_itself_its_parent_its_session_and_its_file() -> None:
         ("session", "pc 0x3f2a1"),
         ("program", "abcdef"),
     }
+
+
+AUDITED = {
+    "EventID": 4688, "NewProcessId": "0x1b58", "NewProcessName": "C:\\Windows\\System32\\vssadmin.exe", "ProcessId": "0x5c",
+    "ParentProcessName": "C:\\Windows\\System32\\cmd.exe", "SubjectLogonId": "0x3e7",
+}  # fmt: skip
+
+
+def test_an_audited_process_ties_by_its_number_and_its_parents_also_where_rules_see_it_as_sysmons() -> None:
+    both = {("process number", "pc 0x1b58"), ("process number", "pc 0x5c")}
+    assert ties(AUDITED) == both
+    assert ties(dict(viewed("process_4688", AUDITED))) == both
+    desktop = AUDITED | {"ParentProcessName": "C:\\Windows\\explorer.exe"}
+    assert ties(dict(viewed("process_4688", desktop))) == {("process number", "pc 0x1b58")}
+
+
+def test_a_firing_is_of_the_hand_that_all_its_events_show() -> None:
+    first = hand_of("PC-Accueil.maison.local", PROCESS)
+    again = hand_of("pc-accueil", PROCESS | {"ProcessGuid": "{7}"})
+    assert first == ("PC-Accueil.maison.local", "anne", None, "pc-accueil 0x3f2a1")
+    traces = traces_of_firing({"Computer": "pc-accueil"}, common_hand([first, again]))
+    assert Entity("account", "anne", "actor") in traces.entities
+    assert Entity("host", "pc-accueil", "target") in traces.entities
+    assert {(each.kind, each.value) for each in traces.ties} == {("session", "pc-accueil 0x3f2a1")}
+
+
+def test_events_of_two_hands_make_a_firing_nobodys() -> None:
+    anne = hand_of("pc", PROCESS)
+    bert = hand_of("pc", PROCESS | {"User": "MAISON\\Bert.X", "LogonId": "0x77"})
+    beth = hand_of("server", {"EventID": 4624, "TargetUserName": "bert.y", "IpAddress": "203.0.113.9"})
+    assert traces_of_firing({}, common_hand([anne, bert])) == traces_of("pc", {})
+    assert common_hand([bert, beth]) == common_hand([]) == (None, None, None, None)
+
+
+def test_a_person_whose_program_defender_found_is_named() -> None:
+    found = traces_of("pc", {"EventID": 1116, "Detection User": "MAISON\\anne", "Threat Name": "Worm"})
+    assert Entity("account", "anne", "actor") in found.entities
+
+
+def test_a_refused_sign_in_let_nobody_in() -> None:
+    assert traces_of("pc", {"EventID": 4625, "TargetUserName": "anne"}).refused
+    assert traces_of("nas", {"outcome": "failure", "username": "anne"}).refused
+    assert not traces_of("pc", {"EventID": 4624, "TargetUserName": "anne"}).refused
 
 
 def test_what_starts_everything_ties_nothing() -> None:

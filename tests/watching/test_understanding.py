@@ -220,6 +220,13 @@ def test_what_comes_is_as_sure_as_the_least_sure_of_it(watch: Understander) -> N
     assert seen.sure is Assurance.ADDRESS
 
 
+def test_a_firing_names_the_machine_that_all_its_events_are_about(watch: Understander) -> None:
+    found = of(watch, arrival(failed(1), failed(2), failed(3))).found + watch.settle(500, NOON + 20 * MINUTE).found
+    assert [each.host for each in found] == ["PC-ACCUEIL"]
+    assert {(each.kind, each.value) for each in found[0].traces.ties} == {("address", "203.0.113.9")}
+    assert ["Security" in identity for _, _, identity in found[0].events or ()] == [True] * 3
+
+
 def test_an_event_that_comes_twice_counts_once(watch: Understander) -> None:
     result = of(watch, arrival(failed(1), failed(1), failed(1), failed(1)))
     assert result.found + watch.settle(500, NOON + 20 * MINUTE).found == []

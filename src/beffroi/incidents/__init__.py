@@ -14,6 +14,6 @@ Only what needs no store is offered here, to the process that understands: it ha
 """
 
 from beffroi.incidents.normal import SPECIFIC, Normals
-from beffroi.incidents.traces import Traces, traces_of
+from beffroi.incidents.traces import Hand, Traces, common_hand, hand_of, traces_of, traces_of_firing
 
-__all__ = ["SPECIFIC", "Normals", "Traces", "traces_of"]
+__all__ = ["SPECIFIC", "Hand", "Normals", "Traces", "common_hand", "hand_of", "traces_of", "traces_of_firing"]

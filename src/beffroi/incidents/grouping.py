@@ -21,13 +21,20 @@ Pair = tuple[int, int]
 
 
 class Join(NamedTuple):
-    """Two strands may be one story: so many microseconds lie between them, on a host or of an account. Who shares a hand comes before
-    who merely lies near (`strange`)."""
+    """Two strands may be one story: so many microseconds lie between them, on a host or of an account, and so many between their
+    beginnings there. Who shares a hand comes before who merely lies near (`strange`)."""
 
     strange: bool
     gap: int
+    begun: int
     on: str
     of_account: bool
+
+    @property
+    def order(self) -> tuple[bool, int, int]:
+        """What comes first. Within a minute the beginnings decide: what goes on for long overlaps with much that is not of it, while the
+        steps of an attack begin one after the other."""
+        return self.strange, self.gap // MINUTE, self.begun
 
     @property
     def why(self) -> Message:
@@ -54,7 +61,7 @@ def group(strands: Mapping[int, Strand], together: Iterable[Pair] = (), apart: I
         if one in strands and other in strands:
             groups.join(one, other, None)
     for (one, other), join in sorted(
-        pairs(strands).items(), key=lambda each: (each[1].strange, each[1].gap, _order(strands, each[0]))
+        pairs(strands).items(), key=lambda each: (each[1].order, _order(strands, each[0]))
     ):
         groups.join(one, other, join)
     return groups.result()
@@ -74,12 +81,13 @@ def pairs(strands: Mapping[int, Strand]) -> dict[Pair, Join]:
         for one, other in _each_two(some):
             apart = _between(one, other)
             if apart <= ACCOUNT and one.hosts.keys().isdisjoint(other.hosts):
-                _closer(found, one, other, Join(False, apart, account, of_account=True))
+                begun = abs(one.first - other.first)
+                _closer(found, one, other, Join(False, apart, begun, account, of_account=True))
     for host, some in on_host.items():
         for one, other in _each_two(some):
-            gap, same = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None), one.of_same(other)
-            if gap is not None and same is not False:
-                _closer(found, one, other, Join(not same, gap, host, of_account=False))
+            near, same = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None), one.of_same(other)
+            if near is not None and same is not False:
+                _closer(found, one, other, Join(not same, *near, host, of_account=False))
     return found
 
 
@@ -165,7 +173,7 @@ def _between(one: Strand, other: Strand) -> int:
 
 def _closer(found: dict[Pair, Join], one: Strand, other: Strand, join: Join) -> None:
     pair = (min(one.id, other.id), max(one.id, other.id))
-    if pair not in found or join.gap < found[pair].gap:
+    if pair not in found or join.order < found[pair].order:
         found[pair] = join
 
 

@@ -16,6 +16,11 @@ from beffroi.incidents.traces import Entity, Traces
 MEDIUM, HIGH, CRITICAL = 2, 3, 4
 RULES: Final = 128  # rules of an incident that are told
 ENTITIES: Final = 200  # entities of an incident that are told
+ENTERED: Final = (
+    "attack.t1078", "attack.t1133", "attack.t1190", "attack.initial-access", "attack.persistence", "attack.privilege-escalation",
+    "attack.defense-evasion", "attack.stealth",
+)  # fmt: skip
+"""Techniques (valid accounts, external remote services, exploited service) and tactics that nobody shows whose sign-in is refused."""
 STAGES: Final = 3
 """So many tactics (ATT&CK) with something of medium level or above are an attack that moves on."""
 
@@ -47,6 +52,8 @@ class Facts(msgspec.Struct):
         """Take in a match."""
         self._span(time, time)
         self.count += 1
+        if traces.refused:  # rules for sign-ins from outside speak of entering, whether or not anybody came in
+            tags = [each for each in tags if not each.startswith(ENTERED)]
         self._rule(rule, RuleSeen(title, level, list(tags), 1, time, time))
         for each in traces.entities:
             self._entity(f"{each.kind}\x1f{each.role}\x1f{each.value}", 1)

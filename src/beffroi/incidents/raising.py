@@ -306,17 +306,20 @@ class _Batch:
 
     def _assign(self, groups: list[list[int]], strands: Mapping[int, Strand], historic: bool) -> set[int]:
         """Give each group its incident: the one that its strands are of already, the oldest where they are of several, or a new one
-        where something in it is grave enough; the incidents that strands have left."""
+        where something in it is grave enough; the incidents that strands have left. Where an incident's strands part, what is grave keeps
+        it: what is too slight for an incident of its own has none, whatever it was near to for a while."""
         known, left = self._known.incident, set[int]()
-        claimed: dict[int, tuple[int, int, int]] = {}  # incident → its earliest strand with the group that it is in
+        claimed: dict[int, tuple[bool, int, int, int]] = {}
+        """incident → whether the group is too slight, its earliest strand's beginning and id, the group's place"""
         for place, members in enumerate(groups):
+            slight = max(strands[each].level for each in members) < MEDIUM
             for each in members:
                 incident = known.get(each)
                 if incident is not None:
-                    claim = (strands[each].first, each, place)
+                    claim = (slight, strands[each].first, each, place)
                     claimed[incident] = min(claimed.get(incident, claim), claim)
         of_group: dict[int, list[int]] = {}
-        for incident, (_, _, place) in claimed.items():
+        for incident, (_, _, _, place) in claimed.items():
             of_group.setdefault(place, []).append(incident)
         for place, members in enumerate(groups):
             ids = sorted(of_group.get(place, ()))

@@ -22,7 +22,7 @@ WINDOWS: Final = {
     "program": DAY,
     "again": DAY,  # the same rule for the very same thing
     "rule": 15 * MINUTE,  # the same rule for the same account, or for nobody in particular, on one machine
-    "burst": MINUTE,  # the same rule on one machine, whoever it was
+    "burst": MINUTE,  # the same rule on one machine, whoever it was, where not even a program is told
     "wild": DAY,  # a rule that fires everywhere
 }
 """For how long after (or before) a tie was held another match that holds it is of the same strand, in microseconds."""
@@ -94,9 +94,12 @@ def ties_of(sighting: Sighting) -> tuple[Tie, ...]:
     origins = [each.value for each in traces.ties if each.kind == "address"]
     ties += [Tie("again", f"{rule} from {each}") for each in origins]
     if sighting.host:
+        who = "" if traces.loose else " ".join(sorted(actors))
         if traces.detail:
-            ties.append(Tie("again", f"{rule} {sighting.host} {traces.detail}"))
-        if not origins:
+            # The same words are typed by many: they are the same deed only where the same account typed them.
+            ties.append(Tie("again", f"{rule} {sighting.host} {traces.detail} {who}"))
+        elif not origins:
+            # Where neither a program nor an address is told, the account may be one of several that an attacker has.
             ties.append(Tie("burst", f"{rule} {sighting.host}"))
         if not traces.loose:
             ties += [Tie("rule", f"{rule} {sighting.host} {each}") for each in actors]
@@ -250,10 +253,10 @@ def _with(spells: list[Spell], new: Spell, window: int) -> list[Spell]:
     return [*apart, Spell(first, last)]
 
 
-def gaps(ours: Iterable[Spell], theirs: Iterable[Spell], window: int) -> Iterator[int]:
-    """The microseconds between spells that lie no further apart than the window."""
+def gaps(ours: Iterable[Spell], theirs: Iterable[Spell], window: int) -> Iterator[tuple[int, int]]:
+    """The microseconds between spells that lie no further apart than the window, and those between their beginnings."""
     for one in ours:
         for other in theirs:
             gap = max(0, max(one.first, other.first) - min(one.last, other.last))
             if gap <= window:
-                yield gap
+                yield gap, abs(one.first - other.first)

@@ -8,6 +8,7 @@ no tie: in a house many things happen on one. Names of fields are Windows' and S
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -50,6 +51,8 @@ class Traces(msgspec.Struct, array_like=True, frozen=True):
     loose: bool = False
     detail: str = ""
     """A digest of what exactly was done (program and command, file, registry key), so that its repetition is known again."""
+    refused: bool = False
+    """A sign-in that was tried in vain: nobody came in."""
 
 
 def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Traces:
@@ -69,9 +72,56 @@ def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Tra
         (*ties, *(Tie("address", each) for each in origins)),
         _loose(look, tags, bool(origins)),
         _detail(look),
+        look.event in _REFUSED or _is_failure(look),
     )
 
 
+Hand = tuple[str | None, str | None, str | None, str | None]
+"""What several events can have in common: machine, account that acted, address it came from, sign-in session; None where an event names none,
+or several."""
+
+
+def hand_of(host: str | None, fields: Fields) -> Hand:
+    """The hand that an event shows, as a correlation remembers it."""
+    look = _Look(fields)
+    name = host or look.text("Computer")
+    machine = host_name(name)
+    found = (_accounts(look)[0], list(_origins(look)), list(_sessions(look, machine)) if machine else [])
+    account, address, session = (each[0] if len(set(each)) == 1 else None for each in found)
+    return name[:LONGEST] if name else None, account, address, session
+
+
+def common_hand(hands: Iterable[Hand]) -> Hand:
+    """What several events have in common."""
+    seen = list(hands)
+    if not seen:
+        return None, None, None, None
+    host, account, address, session = (_common(list(slot)) for slot in zip(*seen, strict=True))
+    if host is None and len({host_name(each[0]) for each in seen}) == 1:
+        host = seen[0][0]  # one source writes its name with the domain
+    return host, account, address, session
+
+
+def traces_of_firing(group: Fields, hand: Hand, tags: Iterable[str] = ()) -> Traces:
+    """What a correlation's firing leaves: what it was grouped by, and the hand that all events behind it show."""
+    host, account, address, session = hand
+    traces = traces_of(host, group, tags)
+    entities = [Entity("address", address, "origin")] if address else []
+    entities += [Entity("account", account, "actor")] if account else []
+    ties = [Tie("address", address)] if address else []
+    ties += [Tie("session", session)] if session else []
+    return msgspec.structs.replace(
+        traces,
+        entities=tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST],
+        ties=tuple(dict.fromkeys((*traces.ties, *ties))),
+    )
+
+
+def _common(values: list[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None
+
+
+@lru_cache(maxsize=4_096)
 def host_name(name: str | None) -> str:
     """A machine's name as it is compared: without its domain, in small letters; an address stays whole."""
     if not name:
@@ -80,6 +130,7 @@ def host_name(name: str | None) -> str:
     return name if address_of(name) is not None else name.partition(".")[0]
 
 
+@lru_cache(maxsize=4_096)
 def account_name(name: str | None) -> str | None:
     """An account as it is compared: without its domain, in small letters; None for the system's own and for machines'."""
     if not name:
@@ -102,13 +153,15 @@ class _Look:
             value = self._fields.get(name)
             if value is None:
                 continue
-            text = text_of(value)
+            text = value if value.__class__ is str else text_of(value)
             if isinstance(text, str) and text not in ("", "-"):
                 return text
         return None
 
     def number(self, name: str) -> int | None:
         value: Any = self._fields.get(name)
+        if value is None:
+            return None
         if isinstance(value, str):
             value = number_of(value)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -136,25 +189,31 @@ def _ties(look: _Look, machine: str) -> Iterator[Tie]:
         if process is not None and process.strip("{}0-") and _file(look.text(image)) not in _OF_ALL:
             yield Tie("process", f"{machine} {process.lower()[:64]}")
     if look.event == 4688:
-        # Numbers of processes come again, so they hold for a short while only.
-        for number, image in (("NewProcessId", "NewProcessName"), ("ProcessId", "ParentProcessName")):
-            process = look.text(number)
-            if process is not None and _file(look.text(image)) not in _OF_ALL:
-                yield Tie("process number", f"{machine} {process.lower()[:32]}")
-    for name in ("LogonId", "SubjectLogonId", "TargetLogonId"):
-        session = look.number(name)
-        if session is not None and session not in _SYSTEM_SESSIONS:
-            yield Tie("session", f"{machine} {session:#x}")
-    for name in ("session_id", "queue_id"):
-        given = look.text(name)
-        if given is not None:
-            yield Tie("session", f"{machine} {given[:64]}")
+        # Numbers of processes come again, so they hold for a short while only. Where a rule sees the event as Sysmon's (logsources.py), its
+        # ProcessId is the new process's own; the event itself calls the parent's so.
+        parent = "ParentProcessId" if look.text("ParentProcessId") else "ProcessId"
+        for name, image in (("NewProcessId", "NewProcessName"), (parent, "ParentProcessName")):
+            given = look.number(name)
+            if given is not None and _file(look.text(image)) not in _OF_ALL:
+                yield Tie("process number", f"{machine} {given:#x}")
+    yield from (Tie("session", each) for each in _sessions(look, machine))
     hashed, program = look.text("Hashes"), look.text("Image")
     if hashed and program and not program.lower().startswith(_INSTALLED):
         digests = dict(_DIGEST.findall(hashed))
         digest = digests.get("SHA256") or digests.get("SHA1") or digests.get("MD5")
         if digest:
             yield Tie("program", digest.lower())
+
+
+def _sessions(look: _Look, machine: str) -> Iterator[str]:
+    for name in ("LogonId", "SubjectLogonId", "TargetLogonId"):
+        session = look.number(name)
+        if session is not None and session not in _SYSTEM_SESSIONS:
+            yield f"{machine} {session:#x}"
+    for name in ("session_id", "queue_id"):
+        own = look.text(name)
+        if own is not None:
+            yield f"{machine} {own[:64]}"
 
 
 def _origins(look: _Look) -> Iterator[str]:
@@ -164,24 +223,43 @@ def _origins(look: _Look) -> Iterator[str]:
         return
     for name in ("IpAddress", "ClientAddress", "SourceIp", "SourceAddress", "src_ip", "c-ip", "ClientIP"):
         text = look.text(name)
-        address = address_of(text.removeprefix("::ffff:")) if text is not None else None
-        if address is not None and not (address.is_loopback or address.is_link_local or address.is_unspecified):
-            yield str(address)
+        address = _guest(text) if text is not None else None
+        if address is not None:
+            yield address
+
+
+@lru_cache(maxsize=4_096)
+def _guest(text: str) -> str | None:
+    """An address as it is compared; None for what is none, and for the machine's own."""
+    address = address_of(text.removeprefix("::ffff:"))
+    if address is None or address.is_loopback or address.is_link_local or address.is_unspecified:
+        return None
+    return str(address)
 
 
 # --- who and what -----------------------------------------------------------------------------------------------------------------
 
 _FAILED = frozenset({4625, 4771, 4768, 4776})
+_REFUSED = frozenset({4625, 4771})
 _OPENED = frozenset({4624, 4648, 4769})
 
 
 def _accounts(look: _Look) -> tuple[list[str], list[str]]:
     """(accounts that acted, accounts that it was tried or done to). A name that somebody merely tries is not theirs."""
     event = look.event
-    failed = event in _FAILED or look.text("outcome") == "failure" or look.text("ResultStatus") == "Failed"
+    failed = event in _FAILED or _is_failure(look)
     actors: list[str] = []
     targets: list[str] = []
-    for name in ("User", "SourceUser", "SubjectUserName", "username", "by_user", "cs-username", "UserId"):
+    for name in (
+        "User",
+        "SourceUser",
+        "SubjectUserName",
+        "username",
+        "by_user",
+        "cs-username",
+        "UserId",
+        "Detection User",
+    ):
         account = account_name(look.text(name))
         if account is not None:
             (targets if failed and name in ("username", "cs-username", "UserId") else actors).append(account)
@@ -190,6 +268,10 @@ def _accounts(look: _Look) -> tuple[list[str], list[str]]:
         if account is not None:
             (actors if event in _OPENED and name == "TargetUserName" else targets).append(account)
     return list(dict.fromkeys(actors)), [each for each in dict.fromkeys(targets) if each not in actors]
+
+
+def _is_failure(look: _Look) -> bool:
+    return look.text("outcome") == "failure" or look.text("ResultStatus") == "Failed"
 
 
 def _things(look: _Look) -> Iterator[Entity]:

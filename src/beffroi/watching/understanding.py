@@ -14,10 +14,28 @@ import msgspec
 
 from beffroi.core import discreet
 from beffroi.core.model import Assurance, Event, Fields, LogSource, UnfitError
-from beffroi.detect.correlation import BaseMatch, Correlator, Firing, Retraction, StateError, fields_needed, silenced
+from beffroi.detect.correlation import (
+    BaseMatch,
+    Contribution,
+    Correlator,
+    Firing,
+    Retraction,
+    StateError,
+    fields_needed,
+    silenced,
+)
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
-from beffroi.incidents import SPECIFIC, Normals, Traces, traces_of
+from beffroi.incidents import (
+    SPECIFIC,
+    Hand,
+    Normals,
+    Traces,
+    common_hand,
+    hand_of,
+    traces_of,
+    traces_of_firing,
+)
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.connections import Connection, Connections
 from beffroi.logs.formats.normal import Context, Normalised
@@ -326,6 +344,7 @@ class Understander:
                 result.withdrawn.append(Withdrawn(identity))
                 continue
             fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
+            hand = common_hand(map(_hand, change.events))
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -334,7 +353,7 @@ class Understander:
                     time=change.time_us,
                     arrived=now,
                     source="",
-                    host=None,
+                    host=hand[0],
                     logsource=(None, None, None),
                     fields=_kept(fields),
                     position=result.position,
@@ -342,8 +361,8 @@ class Understander:
                     identity=identity,
                     historic=False,
                     tags=correlation.tags,
-                    traces=traces_of(None, fields, correlation.tags),
-                    events=[(each.rule_id, each.time_us, str(each.identity)) for each in change.events],
+                    traces=traces_of_firing(fields, hand, correlation.tags),
+                    events=[(each.rule_id, each.time_us, _own_key(each)) for each in change.events],
                 )
             )
 
@@ -361,7 +380,7 @@ _OF_JSON = (Form.JSON, Form.WINDOWS)
 class _Heard:
     """An event with where it lies in the journal."""
 
-    __slots__ = ("arrival", "event", "identity", "normal", "place", "position", "time")
+    __slots__ = ("arrival", "event", "identity", "known_key", "normal", "place", "position", "time")
 
     def __init__(
         self, position: int, place: int, arrival: Arrival, normal: Normalised, sent_as: str | None, message: bytes
@@ -376,6 +395,7 @@ class _Heard:
         self.identity = None if own is None else f"{arrival.source}\x1f{own}"
         raw = message if normal.shown and arrival.form in _OF_JSON else None  # an envelope holds more than the fields
         self.event: Event = (place, normal.fields, raw)
+        self.known_key: tuple[str | None, ...] = ()
 
     def telling(self, nth: int, event: Normalised) -> "_Heard":
         """One of the events that it tells of, the first of which is itself. The others have identities of their own, which are the
@@ -386,13 +406,33 @@ class _Heard:
         other.normal = event
         other.event = (self.place, event.fields, self.event[2])
         if nth:
-            other.identity = f"{self.arrival.source}\x1f{self.key}\x1f{nth}"
+            other.identity = f"{self.arrival.source}\x1f{self._own}\x1f{nth}"
+        other.known_key = ()
         return other
 
     @property
-    def key(self) -> str:
-        """What makes it this event: what its source guarantees, else where it lies."""
+    def _own(self) -> str:
         return self.identity or f"{self.position}\x1f{self.place}"
+
+    @property
+    def key(self) -> tuple[str | None, ...]:
+        """What makes it this event: what its source guarantees, else where it lies; behind it the hand that it shows, which is the same
+        whenever it comes again. So a firing knows what all its events have in common."""
+        if not self.known_key:
+            self.known_key = (self._own, *hand_of(self.normal.host, self.normal.fields))
+        return self.known_key
+
+
+def _own_key(event: Contribution) -> str:
+    return str(event.identity[0] if isinstance(event.identity, tuple) else event.identity)
+
+
+def _hand(event: Contribution) -> Hand:
+    """The hand that an event showed; nobody's where the correlations' state was written before they remembered it."""
+    if isinstance(event.identity, tuple) and len(event.identity) == 5:
+        host, account, address, session = (each if isinstance(each, str) else None for each in event.identity[1:])
+        return host, account, address, session
+    return None, None, None, None
 
 
 _Groups = dict[LogSource | None, list[_Heard]]
