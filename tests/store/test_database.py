@@ -257,7 +257,7 @@ def test_a_store_of_an_earlier_beffroi_is_brought_up_to_date_with_all_it_held(du
         names = raw.execute(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         ).fetchall()
-        held = {}
+        held: dict[str, tuple[list[str], list[Any]]] = {}
         for (name,) in names:
             rows = raw.execute(f"SELECT * FROM {name}")
             if name != "alembic_version":
