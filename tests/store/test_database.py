@@ -259,9 +259,9 @@ def test_a_store_of_an_earlier_beffroi_is_brought_up_to_date_with_all_it_held(du
         ).fetchall()
         held: dict[str, tuple[list[str], list[Any]]] = {}
         for (name,) in names:
-            rows = raw.execute(f"SELECT * FROM {name}")
+            found = raw.execute(f"SELECT * FROM {name}")
             if name != "alembic_version":
-                held[name] = [column[0] for column in rows.description], rows.fetchall()
+                held[name] = [column[0] for column in found.description], found.fetchall()
         assert all(rows for _, rows in held.values())
     with Store.open(tmp_path) as store, store.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == tables.HEAD
