@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beffroi.incidents.grouping import group
-from beffroi.incidents.strands import FACETS, HORIZON, MINUTE, MOST, TIES, WILD, Sighting, Strands
+from beffroi.incidents.strands import FACETS, HORIZON, MINUTE, MOST, TIES, WILD, Sighting, Spell, Strands, _with, gaps
 from tests.incidents.signs import groups, sign
 
 
@@ -173,6 +173,24 @@ def test_what_is_remembered_is_bounded_whatever_an_attacker_names() -> None:
         assert len(strand.ties) <= TIES
         assert len(strand.accounts) <= FACETS >= len(strand.addresses)
     assert len(strands._holders) <= len(strands.alive) * TIES
+
+
+SPELLS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3)), max_size=8)
+
+
+@given(ours=SPELLS, theirs=SPELLS, window=st.integers(0, 9))
+def test_gaps_are_those_of_every_two_spells_that_lie_near(
+    ours: list[tuple[int, int]], theirs: list[tuple[int, int]], window: int
+) -> None:
+    def held(spells: list[tuple[int, int]]) -> list[Spell]:
+        kept: list[Spell] = []
+        for first, length in spells:
+            kept = _with(kept, Spell(first, first + length), window)
+        return kept
+
+    one, other = held(ours), held(theirs)
+    every = [(max(0, max(a.first, b.first) - min(a.last, b.last)), abs(a.first - b.first)) for a in one for b in other]
+    assert sorted(gaps(one, other, window)) == sorted(each for each in every if each[0] <= window)
 
 
 def test_what_is_too_old_to_be_continued_is_let_go_of() -> None:

@@ -85,8 +85,11 @@ def pairs(strands: Mapping[int, Strand]) -> dict[Pair, Join]:
                 _closer(found, one, other, Join(False, apart, begun, account, of_account=True))
     for host, some in on_host.items():
         for one, other in _each_two(some):
-            near, same = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None), one.of_same(other)
-            if near is not None and same is not False:
+            same = one.of_same(other)
+            if same is False:
+                continue
+            near = min(gaps(one.hosts[host], other.hosts[host], NEAR), default=None)
+            if near is not None:
                 _closer(found, one, other, Join(not same, *near, host, of_account=False))
     return found
 

@@ -4,7 +4,7 @@ A match takes hold of each of its ties at its own time; where a tie was held wit
 *spells*, which grow and merge as matches fall into them, so the strands in the end do not depend on who came first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -243,20 +243,25 @@ def _key(tie: Tie) -> str:
 
 
 def _with(spells: list[Spell], new: Spell, window: int) -> list[Spell]:
-    """The spells with another; those between which less than the window lies are one."""
+    """The spells with another, in their order; those between which less than the window lies are one."""
     apart, first, last = [], new.first, new.last
     for spell in spells:
         if spell.first - window <= last and first <= spell.last + window:
             first, last = min(first, spell.first), max(last, spell.last)
         else:
             apart.append(spell)
-    return [*apart, Spell(first, last)]
+    return sorted([*apart, Spell(first, last)], key=lambda each: each.first)
 
 
-def gaps(ours: Iterable[Spell], theirs: Iterable[Spell], window: int) -> Iterator[tuple[int, int]]:
-    """The microseconds between spells that lie no further apart than the window, and those between their beginnings."""
+def gaps(ours: Sequence[Spell], theirs: Sequence[Spell], window: int) -> Iterator[tuple[int, int]]:
+    """The microseconds between spells that lie no further apart than the window, and those between their beginnings. Both are in their
+    order, so each is gone through once."""
+    begin = 0
     for one in ours:
-        for other in theirs:
-            gap = max(0, max(one.first, other.first) - min(one.last, other.last))
-            if gap <= window:
-                yield gap, abs(one.first - other.first)
+        while begin < len(theirs) and theirs[begin].last + window < one.first:
+            begin += 1
+        for place in range(begin, len(theirs)):
+            other = theirs[place]
+            if other.first - window > one.last:
+                break
+            yield max(0, max(one.first, other.first) - min(one.last, other.last)), abs(one.first - other.first)
