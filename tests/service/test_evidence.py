@@ -12,6 +12,7 @@ import pytest
 
 from beffroi.cli.main import main
 from tests.incidents.test_evidence import checked
+from tests.service import adversity
 from tests.service.house import House, archived
 from tests.service.test_normal import backup
 from tests.service.test_whole import bulk, now, windows
@@ -33,7 +34,8 @@ def exported(house: House, incident: int, out: Path) -> tuple[dict[str, Any], li
 
 
 def test_evidence_of_a_whole_house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with House(tmp_path / "house", plain=("bulk",)) as house:
+    often = adversity.constants(archiving__PAUSE=0.3)
+    with House(tmp_path / "house", plain=("bulk",), python=adversity.python(tmp_path, often)) as house:
         harmless = windows(9, 4624, now(), TargetUserName="petit")
         bulk(house, harmless, backup(1), harmless, backup(2))
         [(incident,)] = house.until("SELECT id FROM incidents WHERE matches = 2")
