@@ -47,10 +47,9 @@ def test_evidence_of_a_whole_house(tmp_path: Path, capsys: pytest.CaptureFixture
         assert kept == fresh
         assert "sent to nobody" in capsys.readouterr().out
 
-        failures = [
-            windows(100 + n, 4625, now(), IpAddress="203.0.113.7", TargetUserName="petit", LogonType="3")
-            for n in range(12)
-        ]
+        wrong = {"TargetUserName": "petit", "LogonType": "3", "Status": "0xc000006d", "SubStatus": "0xc000006a",
+                 "IpAddress": "203.0.113.7"}  # fmt: skip
+        failures = [windows(100 + n, 4625, now(60 - n), **wrong) for n in range(15)]
         bulk(house, *failures)
         [(guessing,)] = house.until("SELECT s.incident_id FROM matches m JOIN strands s ON s.id = m.strand_id WHERE m.place < 0 "
                                     "AND s.incident_id IS NOT NULL LIMIT 1")  # fmt: skip
