@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
 
 
 class Behind(NamedTuple):
-    """The raw events that were found, as lines of JSON in their order. `left_out` were found and did not fit."""
+    """The raw events that were found, as lines of JSON in their order. `left_out` and maybe more did not fit."""
 
     lines: list[bytes]
     left_out: int = 0
@@ -311,7 +311,7 @@ def _of_events(counts: dict[str, int], count: Any, say: Words) -> str:
         asked=count(counts["asked"]), here=count(counts["here"]),
     )  # fmt: skip
     if counts["left_out"]:
-        sentence += "; " + say("{count} or more were found and did not fit", count=count(counts["left_out"]))
+        sentence += "; " + say("{count} or more did not fit", count=count(counts["left_out"]))
     if counts["unread"]:
         sentence += "; " + say("{count} parts of the archive could not be read", count=count(counts["unread"]))
     return sentence

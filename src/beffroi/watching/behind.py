@@ -26,7 +26,8 @@ def events_behind(data_dir: Path, zone: str, wanted: Wanted) -> Behind:
     searched is counted."""
     found: dict[tuple[int, int], bytes] = {}
     faults: list[Fault] = []
-    size = left_out = failed = 0
+    size = failed = 0
+    left_out = sum(max(len(asked) - EVENTS, 0) for asked in wanted)
     for query, sql in _searches(wanted):
         try:
             with closing(_found(data_dir, zone, query, sql, faults)) as events:
