@@ -266,7 +266,7 @@ def _explained(incident: Known, counts: dict[str, Any], key: HouseKey, by: Made,
     yield from _wrapped("  · " + _of_events(counts["events"], count, say))
     yield ""
     yield from _wrapped(
-        say("How to check it, without Beffroi (Linux, macOS or WSL, OpenSSL 3), in the folder where it was unpacked:")
+        say("How to check it, without Beffroi (Linux or WSL, OpenSSL 3), in the folder where it was unpacked:")
     )
     for step, (what, command) in enumerate(_steps(say), 1):
         yield ""
@@ -319,7 +319,7 @@ def _of_events(counts: dict[str, int], count: Any, say: Words) -> str:
 
 def _steps(say: Words) -> Iterator[tuple[str, str]]:
     yield say("The manifest is signed with the key: “Signature Verified Successfully”."), SIGNATURE
-    yield say("Each file is as the manifest says: “OK” behind each."), HASHES
+    yield say("Each file is as the manifest says: “OK” behind each. What it does not name is no part of this."), HASHES
     yield say("The key is the house's: the number is the one below."), KEY
 
 
