@@ -106,6 +106,8 @@ def test_the_ledger_says_who_took_what(two: Store) -> None:
         before = ledger.entry(connection, entry.seq - 1)
         assert made["manifest"]["ledger"] == {"seq": before.seq, "hash": before.hash}
         assert ledger.verify(connection).sound
+        [keys] = ledger.entries(connection, action="house.keys")
+        assert keys.details["house"] == made["manifest"]["key"]
 
 
 def test_the_same_is_the_same_bytes(two: Store) -> None:

@@ -14,7 +14,7 @@ from beffroi.incidents import evidence, records
 from beffroi.incidents.evidence import Behind, Made, Wanted
 from beffroi.store import Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Role
-from beffroi.store.housekey import HouseKey
+from beffroi.store.house import House
 from beffroi.store.machine import this_machine
 from beffroi.store.times import now as clock
 
@@ -46,6 +46,7 @@ def export(store: Store, actor: Actor, exporting: Exporting, events_behind: Find
     """The evidence of an incident: its manifest, the SHA-256 of that, and the zip in Base64."""
     zone = _zone(exporting.zone)
     now = clock()
+    key = House.open(store).key  # also where no service ran yet, the ledger names it: that is where it is looked up
     with store.read() as connection:
         row = records.find(connection, exporting.incident)
         if row is None:
@@ -61,7 +62,7 @@ def export(store: Store, actor: Actor, exporting: Exporting, events_behind: Find
         known = evidence.known(connection, row, now)
     behind = events_behind(store.data_dir, zone, known.wanted)
     by = Made(this_machine().host, actor.name, now, zone)
-    made = evidence.made(known, behind, HouseKey.open(store.data_dir), by)
+    made = evidence.made(known, behind, key, by)
     details = {"incident": exporting.incident, "manifest": made.digest}
     with store.write() as change:
         ledger.record(change, actor=actor.name, action="incidents.export", details=details, now=now)
