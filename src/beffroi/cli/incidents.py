@@ -1,7 +1,8 @@
 """`beffroi incidents`: what happened, what needs somebody first, and what people decide about it."""
 
 import sys
-from collections.abc import Iterable
+from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,10 +11,13 @@ import orjson
 from beffroi.cli.client import act, house_options
 from beffroi.cli.normal import normal
 from beffroi.cli.options import Listing, Shared, shared_options
+from beffroi.cli.owner import apart
 from beffroi.core.config import Config
+from beffroi.core.files import fresh_file
 from beffroi.core.model import Message
-from beffroi.core.wording import Words, number, printable, spoken, words
+from beffroi.core.wording import Words, moment, number, printable, shown, spoken, words
 from beffroi.detect.ir import LEVELS
+from beffroi.incidents.telling import levels, states, told, worded
 
 _number = click.argument("incident", type=click.IntRange(min=1), metavar="INCIDENT")
 
@@ -35,19 +39,19 @@ def list_incidents(shared: Shared, config: Config, *, closed: bool, level: str, 
     say = words(spoken(shared.lang))
     if shared.json:
         for row in rows:
-            _json(_worded(row, say))
+            _json(worded(row, say))
         return
     if not rows:
         click.echo(say("There is no incident."))
         return
-    from beffroi.cli.tables import moment, table
+    from beffroi.cli.tables import table
 
-    levels, states = _levels(say), _states(say)
+    level_names, state_names = levels(say), states(say)
     table(
         ["", say("How grave"), say("State"), say("What"), say("Last sign"), say("Signs"), say("Why now")],
         [
             [
-                str(row["id"]), levels[row["severity"]], states[row["state"]], say(Message.from_plain(row["title"])),
+                str(row["id"]), level_names[row["severity"]], state_names[row["state"]], say(Message.from_plain(row["title"])),
                 moment(row["last_event"], config.time_zone), number(row["matches"], spoken(shared.lang)),
                 say(Message.from_plain(row["urgent"])),
             ]
@@ -79,49 +83,10 @@ def show(shared: Shared, config: Config, incident: int) -> None:
     row = act(config, "incidents.show", {"incident": incident})
     say = words(spoken(shared.lang))
     if shared.json:
-        _json(_worded(row, say))
+        _json(worded(row, say))
         return
-    for line in _told(row, say, config.time_zone, spoken(shared.lang)):
+    for line in told(row, say, config.time_zone, spoken(shared.lang)):
         click.echo(printable(line) if line else "")
-
-
-def _told(row: dict[str, Any], say: Words, zone: str, language: str) -> Iterable[str]:
-    """One incident on a terminal, line by line."""
-    from beffroi.cli.tables import moment
-
-    levels, states = _levels(say), _states(say)
-    yield say("Incident {incident}: {title}", incident=row["id"], title=Message.from_plain(row["title"]))
-    state = states[row["state"]]
-    if row["taken_by"]:
-        state = say("{state} by {name}", state=state, name=row["taken_by"])
-    urgent = Message.from_plain(row["urgent"])
-    yield say("{severity}, {state}; {reason}", severity=levels[row["severity"]], state=state, reason=urgent)
-    yield ""
-    yield say(Message.from_plain(row["what"]))
-    for reason in row["reasons"]:
-        yield f"  · {say(Message.from_plain(reason))}"
-    if row["joined"]:
-        yield ""
-        yield say("Told together because of:")
-        for why in row["joined"]:
-            yield f"  · {say(Message.from_plain(why))}"
-    roles = _roles(say)
-    if row["entities"]:
-        yield ""
-        yield say("Who, from where, with what:")
-        for entity in row["entities"][:20]:
-            role = roles.get((entity["kind"], entity["role"]), entity["kind"])
-            yield "  " + say("{what}: {text}", what=role, text=entity["value"])
-        if len(row["entities"]) > 20:
-            yield "  " + say("and {count} more (`--json` tells all)", count=number(len(row["entities"]) - 20, language))
-    yield ""
-    yield say("Course:")
-    for each in row["timeline"]:
-        who = f" ({each['by']})" if each["by"] else ""
-        yield f"  {moment(each['time'], zone)}  {say(Message.from_plain(each['what']))}{who}"
-    if row["techniques"]:
-        yield ""
-        yield say("ATT&CK: {techniques}", techniques=", ".join(row["techniques"]))
 
 
 @incidents.command()
@@ -198,60 +163,44 @@ def split(shared: Shared, config: Config, incident: int, matches: tuple[int, ...
     _answer(shared, row, say("They are incident {incident} now.", incident=row["id"]))
 
 
+@incidents.command()
+@_number
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE.zip",
+              help="Where it is written; a file that is there is never overwritten.")  # fmt: skip
+@shared_options
+@house_options
+def export(shared: Shared, config: Config, incident: int, *, out: Path) -> None:
+    """Write all that is known of INCIDENT as evidence for police or insurer, signed with the house's key."""
+    wish = {"incident": incident, "zone": config.time_zone}
+    with fresh_file(out) as write:
+        made = apart(config.data_dir, lambda: act(config, "incidents.export", wish))
+        write(b64decode(made.pop("zip")))
+    if shared.json:
+        _json({"file": shown(out), **made})
+        return
+    say, language = words(spoken(shared.lang)), spoken(shared.lang)
+    counts = made["manifest"]["counts"]
+    click.echo(
+        say("The evidence is in {path}: {matches} signs and {events} messages behind them.", path=printable(shown(out)),
+            matches=number(counts["matches"]["here"], language), events=number(counts["events"]["here"], language))
+    )  # fmt: skip
+    if not shared.quiet:
+        click.echo(
+            say(
+                "It holds personal data and was sent to nobody. The text in it says how to check it, and what it lacks."
+            )
+        )
+
+
 incidents.add_command(normal)
 
 
 def _answer(shared: Shared, row: dict[str, Any], sentence: str) -> None:
     if shared.json:
-        _json(_worded(row, words(spoken(shared.lang))))
+        _json(worded(row, words(spoken(shared.lang))))
     else:
         click.echo(printable(sentence))
 
 
 def _json(row: dict[str, Any]) -> None:
     sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
-
-
-def _worded(row: dict[str, Any], say: Words) -> dict[str, Any]:
-    """An incident with each of its messages beside its words."""
-    worded = dict(row)
-    for name in ("title", "what", "urgent"):
-        worded[name] = _both(row[name], say)
-    for name in ("reasons", "joined"):
-        if name in row:
-            worded[name] = [_both(each, say) for each in row[name]]
-    worded["timeline"] = [{**each, "what": _both(each["what"], say)} for each in row["timeline"]]
-    if "evidence" in row:
-        worded["evidence"] = [{**each, "rule": _both(each["rule"], say)} for each in row["evidence"]]
-    return worded
-
-
-def _both(plain: list[Any], say: Words) -> dict[str, Any]:
-    return {"message": plain, "text": say(Message.from_plain(plain))}
-
-
-def _levels(say: Words) -> dict[str, str]:
-    return {
-        "informational": say("for information"),
-        "low": say("slight"),
-        "medium": say("serious"),
-        "high": say("severe"),
-        "critical": say("very severe"),
-    }
-
-
-def _states(say: Words) -> dict[str, str]:
-    return {"new": say("to be taken"), "taken": say("taken"), "closed": say("closed")}
-
-
-def _roles(say: Words) -> dict[tuple[str, str], str]:
-    return {
-        ("host", "target"): say("Machine concerned"),
-        ("address", "origin"): say("From the address"),
-        ("account", "actor"): say("Account that acted"),
-        ("account", "target"): say("Account concerned"),
-        ("process", "tool"): say("Program"),
-        ("process", "target"): say("Program concerned"),
-        ("file", "target"): say("File"),
-        ("share", "target"): say("Shared folder"),
-    }

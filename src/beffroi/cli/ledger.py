@@ -13,7 +13,7 @@ from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.errors import Exit, UsageError
 from beffroi.core.model import Fault
-from beffroi.core.wording import number, printable, spoken, words
+from beffroi.core.wording import moment, number, printable, spoken, words
 
 
 @click.group()
@@ -37,7 +37,7 @@ def show(shared: Shared, config: Config, action: str | None, newest: int | None)
     if not rows:
         click.echo(say("The ledger holds nothing of that."))
         return
-    from beffroi.cli.tables import moment, table
+    from beffroi.cli.tables import table
 
     erased = say("(erased)")
     table(

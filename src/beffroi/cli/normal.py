@@ -12,7 +12,7 @@ from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.errors import UsageError
 from beffroi.core.model import Message
-from beffroi.core.wording import Words, number, printable, spoken, words
+from beffroi.core.wording import Words, moment, number, printable, spoken, words
 
 
 @click.command()
@@ -60,8 +60,6 @@ def normal(
 
 def _said(told: dict[str, Any], say: Words, zone: str, language: str) -> Iterable[str]:
     """What was said to be normal, line by line."""
-    from beffroi.cli.tables import moment
-
     rule, day = Message.from_plain(told["rule"]), moment(told["expires"], zone)[:10]
     if told["normal"] is None:
         yield say("Until {day} this would be normal where “{rule}” finds it:", day=day, rule=rule)
@@ -95,7 +93,7 @@ def _said(told: dict[str, Any], say: Words, zone: str, language: str) -> Iterabl
 
 
 def _show_newest(told: dict[str, Any], say: Words, zone: str) -> None:
-    from beffroi.cli.tables import moment, table
+    from beffroi.cli.tables import table
 
     newest = told["hides"]["newest"]
     if newest and told["normal"] is None:
@@ -122,7 +120,7 @@ def _list(shared: Shared, config: Config, *, ended: bool) -> None:
     if not rows:
         click.echo(say("Nothing was called normal."))
         return
-    from beffroi.cli.tables import moment, table
+    from beffroi.cli.tables import table
 
     def until(row: dict[str, Any]) -> str:
         zone = config.time_zone

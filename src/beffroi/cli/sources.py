@@ -18,7 +18,7 @@ from beffroi.cli.owner import apart
 from beffroi.core.config import Config
 from beffroi.core.errors import InputError, UsageError
 from beffroi.core.model import message
-from beffroi.core.wording import Words, number, printable, shown, spoken, words
+from beffroi.core.wording import Words, moment, number, printable, shown, spoken, words
 
 
 @click.group(cls=Listing)
@@ -44,7 +44,7 @@ def list_sources(shared: Shared, config: Config) -> None:
             click.echo(f"\n{_how_to_be_heard(config, say)}", err=True)
     if not rows:
         return
-    from beffroi.cli.tables import moment, table
+    from beffroi.cli.tables import table
 
     def day(text: str) -> str:
         return moment(text, config.time_zone)[:10]
@@ -203,8 +203,6 @@ def silence(shared: Shared, config: Config, source: str, until: str | None, duri
     if when is None:
         _told(shared, row, say("“{name}” is expected to be heard again.", name=row["name"]))
         return
-    from beffroi.cli.tables import moment
-
     until = moment(row["silenced_until"], config.time_zone)
     _told(shared, row, say("“{name}” may be silent until {until}.", name=row["name"], until=until))
 

@@ -4,9 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from beffroi.core.wording import printable
 
@@ -74,16 +72,6 @@ def _blocks(console: "Console", headers: Sequence[str], cells: Sequence[Sequence
 def width(otherwise: int = 100) -> int:
     """Columns for running text: the terminal's, else what COLUMNS says, else `otherwise`."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _stated() or otherwise
-
-
-def moment(text: str | None, zone: str) -> str:
-    """A moment of the store as people of the house read it: "2026-11-23 21:04"; nothing where there is none."""
-    if not text:
-        return ""
-    try:
-        return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError):
-        return text
 
 
 def _stated() -> int | None:

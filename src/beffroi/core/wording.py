@@ -8,9 +8,11 @@ import gettext
 import os
 import string
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from beffroi.core.model import Message
 
@@ -72,6 +74,16 @@ def _punctuated(plain: str, language: str) -> str:
         return plain
     thousands, point = ("\u202f", ",") if language == "fr" else (".", ",")
     return plain.replace(",", "\0").replace(".", point).replace("\0", thousands)
+
+
+def moment(text: str | None, zone: str) -> str:
+    """A moment of the store as people of the house read it: "2026-11-23 21:04"; nothing where there is none."""
+    if not text:
+        return ""
+    try:
+        return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return text
 
 
 def printable(text: str) -> str:

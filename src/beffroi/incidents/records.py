@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -16,6 +16,8 @@ from beffroi.incidents.traces import Entity, host_name
 from beffroi.store import feed, ledger, settings
 from beffroi.store.tables import checkpoints, incidents, strand_bonds, strands
 from beffroi.store.times import stamp
+
+T = TypeVar("T")
 
 SYSTEM: Final = "beffroi"
 """Who the ledger says acted where no person did."""
@@ -40,7 +42,7 @@ class Details(msgspec.Struct):
     """Entities and rules beyond those that are kept by name."""
 
 
-def portions(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def portions(numbers: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many at a time as a statement takes."""
     for start in range(0, len(numbers), PORTION):
         yield numbers[start : start + PORTION]

@@ -56,7 +56,7 @@ def whole(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any
             select(strands.c.why).where(strands.c.incident_id == row.id, strands.c.why.is_not(None)).distinct()
         )
     ]
-    told["evidence"] = [_match(each) for each in _newest(connection, row.id)]
+    told["evidence"] = [match(each) for each in _newest(connection, row.id)]
     return told
 
 
@@ -118,11 +118,18 @@ def _course(facts: Facts) -> Iterable[dict[str, Any]]:
 
 
 def _acts(connection: Connection, number: int) -> Iterable[dict[str, Any]]:
-    """What was done about an incident, from the ledger."""
-    for entry in ledger.entries(connection, action="incidents"):
-        if number in (entry.details.get("incident"), entry.details.get("merged")):
-            act = {"time": entry.time, "until": None, "kind": "act", "level": None, "by": entry.actor}
-            yield act | {"what": _act(entry).to_plain()}
+    for entry in acts(connection, number):
+        act = {"time": entry.time, "until": None, "kind": "act", "level": None, "by": entry.actor}
+        yield act | {"what": _act(entry).to_plain()}
+
+
+def acts(connection: Connection, number: int) -> list[ledger.Entry]:
+    """What was done about an incident: its entries in the ledger, in their order."""
+    return [
+        entry
+        for entry in ledger.entries(connection, action="incidents")
+        if number in (entry.details.get("incident"), entry.details.get("merged"))
+    ]
 
 
 def _act(entry: ledger.Entry) -> Message:
@@ -148,6 +155,8 @@ def _act(entry: ledger.Entry) -> Message:
             what = message("what a rule found was called normal, for {days} days", days=details.get("days", 0))
         case "incidents.withdraw":
             what = message("withdrawn: late events showed that it did not happen")
+        case "incidents.export":
+            what = message("exported as signed evidence")
         case "incidents.comment":
             return message("comment: {text}", text=str(said))
         case _:
@@ -176,7 +185,8 @@ def _who(connection: Connection, seq: int | None) -> str | None:
         return None
 
 
-def _match(row: Row[Any]) -> dict[str, Any]:
+def match(row: Row[Any]) -> dict[str, Any]:
+    """One match as it is shown."""
     return {
         "match": row.id,
         "time": row.time or row.noted,

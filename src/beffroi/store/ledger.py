@@ -75,10 +75,8 @@ def record(
 
     Raises TypeError where a detail has no canonical form (a float, a date, a key that is no text).
     """
-    last = change.execute(
-        select(tables.ledger.c.seq, tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
-    ).first()
-    seq, before = (last.seq + 1, last.hash) if last is not None else (1, GENESIS)
+    last, before = head(change)
+    seq = last + 1
     body = canonical(
         {
             "form": FORM,
@@ -93,6 +91,13 @@ def record(
     own = _hash(body)
     change.execute(insert(tables.ledger).values(seq=seq, body=body, hash=own))
     return _entry(change, seq, _stated(body), own)
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """The number of the last entry and its hash; 0 and GENESIS where there is none yet."""
+    query = select(tables.ledger.c.seq, tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
+    last = connection.execute(query).first()
+    return (last.seq, last.hash) if last is not None else (0, GENESIS)
 
 
 def entries(connection: Connection, *, action: str | None = None, newest: int | None = None) -> list[Entry]:

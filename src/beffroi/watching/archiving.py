@@ -58,11 +58,14 @@ def rows(
     until: int | None,
     tell: Callable[[Fault], None] = lambda _: None,
     aside: Collection[Culprit] = (),
+    only: Collection[int] | None = None,
 ) -> Iterator[Row]:
-    """The events of the journal behind a position, as the archive holds them. Without `until` all that is whole on disk."""
+    """The events of the journal behind a position, as the archive holds them. Without `until` all that is whole on disk; with `only`
+    those of the arrivals at these positions."""
     unread = frozenset(aside)
     for position, arrival in _arrivals(journal, after, until, tell):
-        yield from _rows(position, arrival, zone, unread)
+        if only is None or position in only:
+            yield from _rows(position, arrival, zone, unread)
 
 
 def _arrivals(

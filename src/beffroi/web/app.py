@@ -10,6 +10,7 @@ goes out as its class, its sentence and its values (web/plain.py).
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from starlette.routing import Route
 from beffroi.core.errors import BeffroiError, DefectError, Exit, ForbiddenError, UsageError
 from beffroi.core.model import Fields
 from beffroi.incidents import actions as incidents
-from beffroi.incidents import normals
+from beffroi.incidents import evidence, exporting, normals
 from beffroi.logs.sources import actions as sources
 from beffroi.rules import switches, update
 from beffroi.store import Store, acts, feed
@@ -47,10 +48,17 @@ def _silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
     return silenced(rule, hides)
 
 
+def _events_behind(data_dir: Path, zone: str, wanted: evidence.Wanted) -> evidence.Behind:
+    from beffroi.watching.behind import events_behind  # it loads every format: only where somebody wants evidence
+
+    return events_behind(data_dir, zone, wanted)
+
+
 ACTIONS: Final = (
     *acts.ACTIONS,
     *incidents.ACTIONS,
     *normals.actions(_silenced),
+    *exporting.actions(_events_behind),
     *sources.ACTIONS,
     *switches.ACTIONS,
     *update.ACTIONS,

@@ -1,5 +1,6 @@
 """What is looked for, and how DuckDB is asked: pure. Values travel as parameters only, never in the text of a query."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ class Query:
     """Stands somewhere in the message as it came, caseless."""
     fields: tuple[tuple[str, str], ...] = ()
     """(name, value), all of them; the value caseless, `*` stands for any text. Of a list one element is enough."""
+    positions: tuple[int, ...] = ()
+    """`Row.position`, any of these, rising."""
     limit: int | None = None
     """The newest so many."""
 
@@ -36,6 +39,10 @@ def may_hold(part: Part, query: Query) -> bool:
         return False
     if query.until is not None and part.earliest >= query.until:
         return False
+    if query.positions:
+        at = bisect_left(query.positions, part.first)
+        if at == len(query.positions) or query.positions[at] > part.last:
+            return False
     wanted = query.logsource or LogSource()
     return all(wish is None or wish == has for wish, has in zip(wanted, part.logsource, strict=True))
 
@@ -55,6 +62,8 @@ def where(query: Query) -> tuple[str, list[Any]]:
         add("time < make_timestamp(?::BIGINT)", query.until)
     if query.sources:
         add("list_contains(?::VARCHAR[], source)", list(query.sources))
+    if query.positions:
+        add("list_contains(?::BIGINT[], position)", list(query.positions))
     if query.hosts:
         either = " OR ".join("host ILIKE ? ESCAPE ?" for _ in query.hosts)
         add(f"({either})", *(part for host in query.hosts for part in (like(host), ESCAPE)))

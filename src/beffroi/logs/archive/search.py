@@ -31,7 +31,8 @@ def search(
     memory: int = MEMORY,
 ) -> Generator[bytes, None, None]:
     """What is found, as blocks of whole lines of JSON: events with `time`, `arrived`, `source`, `host`, `logsource`, `fields`,
-    `raw`, newest first; or the rows of `sql`, one SELECT over the view `events` (the archive's columns, docs/search.md).
+    `raw`, newest first; or the rows of `sql`, one SELECT over the view `events` (the archive's columns, docs/search.md), which holds
+    at least all that fits the query.
 
     `tail` is what the journal holds behind `index.load(folder).position`; it is read after the index, and rows that are in the
     archive too are passed over. Broken files are told to `faults` and passed over. Closing the iterator ends the search.
@@ -42,12 +43,12 @@ def search(
         raise StoreError(path=folder, reason=message("there is no archive yet"))
     with _reading(folder), _workplace(folder) as temporary:  # what is not locked may be swept
         held = index.load(folder)
-        parts = held.parts if sql is not None else tuple(part for part in held.parts if may_hold(part, query))
+        parts = tuple(part for part in held.parts if may_hold(part, query))
         condition, values = where(query)
         job: dict[str, Any] = {
             "task": "search",
             "files": [(part.path, part.size, part.latest) for part in parts],
-            "tail": _spooled(tail, held.position, query, folder / temporary, everything=sql is not None),
+            "tail": _spooled(tail, held.position, query, folder / temporary),
             "where": condition,
             "values": values,
             "limit": query.limit,
@@ -109,12 +110,12 @@ class _reading:  # noqa: N801 - used as a function
         self._held.__exit__(None, None, None)
 
 
-def _spooled(tail: Iterable[Row], position: int, query: Query, temporary: Path, *, everything: bool) -> int | None:
+def _spooled(tail: Iterable[Row], position: int, query: Query, temporary: Path) -> int | None:
     """The tail as a file of lines: the length of the longest; None where it has nothing to look at."""
     path, longest = temporary / "tail.ndjson", 0
     with path.open("wb") as file:
         for row in tail:
-            if row.position > position and (everything or may_hold(_alone(row), query)):
+            if row.position > position and may_hold(_alone(row), query):
                 text = line(row)
                 longest = max(longest, len(text))
                 file.write(text)
