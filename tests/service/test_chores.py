@@ -9,10 +9,12 @@ from sqlalchemy import insert
 
 from beffroi.core.clock import Leap
 from beffroi.core.model import WHOLE, Fault, message
+from beffroi.incidents.raising import Raiser
 from beffroi.service import chores
 from beffroi.store import Store, findings, tables
 from beffroi.watching.suspicion import Culprit
 from beffroi.watching.understanding import Neighbour, Seen
+from tests.incidents.signs import keep
 
 LONG = timedelta(days=30)
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -139,6 +141,16 @@ def test_a_message_that_was_set_aside_is_told_with_its_place_for_a_week(store: S
     assert "position 4711 of the journal, number 3" in told
     chores.keep_alive(store, NOW + timedelta(days=8))
     assert said(store, chores.ASIDE) == []
+
+
+def test_too_many_interruptions_a_week_are_told_and_no_longer_so_a_week_later(store: Store) -> None:
+    keep(store, *[{"level": 3, "host": f"pc-{number}", "rule": f"r{number}"} for number in range(3)])
+    Raiser(store).catch_up(NOW)
+    chores.tell_noise(store, NOW)
+    [told] = said(store, chores.NOISE)
+    assert told.startswith("3 incidents called somebody in the last seven days instead of 2 at most")
+    chores.tell_noise(store, NOW + timedelta(days=8))
+    assert said(store, chores.NOISE) == []
 
 
 def test_a_source_that_never_sent_anything_is_told(store: Store) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from beffroi.core.clock import Leap
 from beffroi.core.model import Fault, Message, SourceState, message
+from beffroi.incidents.showing import budget
 from beffroi.store import Store, feed, findings, tables
 from beffroi.store.times import stamp
 from beffroi.watching import rhythm
@@ -26,6 +27,7 @@ STRANGER: Final = "network.unheard"
 OFF: Final = "house.off"
 SELFTEST: Final = "receiver.selftest"
 READER: Final = "reader.trouble"
+NOISE: Final = "incidents.noise"
 ASIDE: Final = "message.aside"
 LEAPT: Final = "house.clock"
 OVER: Final = (OFF, ASIDE, LEAPT)
@@ -225,6 +227,22 @@ def tell_readers(store: Store, faults: Iterable[Fault], now: datetime) -> None:
         for path, sentence in said.items():
             findings.raise_(change, READER, path, "low", sentence, now=now)
         findings.close_others(change, READER, said, now=now)
+
+
+def tell_noise(store: Store, now: datetime) -> None:
+    """Say that too many incidents called somebody this week: people who are called for nothing no longer come."""
+    with store.read() as connection:
+        found = budget(connection, now)
+    with store.write() as change:
+        if not found["exceeded"]:
+            findings.close(change, NOISE, "", now=now)
+            return
+        said = message(
+            "{count} incidents called somebody in the last seven days instead of {budget} at most: call normal what is normal, or have "
+            "the IT provider look at the rules",
+            count=found["interruptions"], budget=found["budget"],
+        )  # fmt: skip
+        findings.raise_(change, NOISE, "", "medium", said, now=now)
 
 
 def tell_strangers(store: Store, strangers: Iterable[Neighbour], now: datetime) -> None:

@@ -379,6 +379,7 @@ class Service:
         listened = now - self.clock.since
         await asyncio.to_thread(chores.look_at_sources, self.store, now, shown, listened, sure=self.clock.sure)
         await asyncio.to_thread(hiding.expire, self.store, now)
+        await asyncio.to_thread(chores.tell_noise, self.store, now)
         await asyncio.to_thread(self._tell_troubles, now)
         lately = time.monotonic() - DAY
         faults = [fault for each in self.reading for fault in each.complaints.since(lately)]
