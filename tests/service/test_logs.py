@@ -140,6 +140,9 @@ def test_what_libraries_say_stays_out(heard: Callable[[], str]) -> None:
         await asyncio.wait([task])
         del task
 
+    own = logging.getLogger("uvicorn")
+    own.addHandler(logging.StreamHandler())
+    own.propagate = False
     logs.set_up()
     asyncio.run(lost())
     logging.getLogger("uvicorn.error").error("Exception with %s", ODETTE)

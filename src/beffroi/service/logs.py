@@ -77,6 +77,10 @@ def set_up(*, person: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler, kept]
     root.setLevel(logging.WARNING)
+    for name in tuple(root.manager.loggerDict):  # what a library set up for itself would be printed whole, with its values
+        own = logging.getLogger(name)
+        own.handlers.clear()
+        own.propagate = True
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # else a record that cannot be written is shown whole, with its values
     logging.getLogger("beffroi").setLevel(logging.WARNING if person else logging.INFO)
