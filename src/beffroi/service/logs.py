@@ -77,7 +77,8 @@ def set_up(*, person: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler, kept]
     root.setLevel(logging.WARNING)
-    for name in tuple(root.manager.loggerDict):  # what a library set up for itself would be printed whole, with its values
+    # What a library set up for itself would be printed whole, with its values.
+    for name in tuple(root.manager.loggerDict):
         own = logging.getLogger(name)
         own.handlers.clear()
         own.propagate = True
