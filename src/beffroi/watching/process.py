@@ -42,6 +42,9 @@ SNAPSHOT = 30.0  # seconds between two states, when something came
 FAULTS = 100  # of the journal that are told at a time
 MEMORY = 1 << 30  # bytes that it may have; beyond, the message that asks for them fails, and not the machine
 FIRST_TO_GO = 500  # of 1,000, how much sooner than others the system ends it where the machine has no memory left
+YOUNG = (
+    50_000  # objects that are made before the collector looks: what an event makes has no cycles, and goes by itself
+)
 MANY = 50_000  # events after which a state is taken sooner: what must be understood again after a crash is bounded
 
 
@@ -111,6 +114,7 @@ class Process:
         # The rules live as long as this process: the collector need not walk them over and over.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG, 20, 20)
 
     def _turn(self) -> None:
         """Understand what is there, one turn, so that the service is heard in between."""

@@ -59,7 +59,9 @@ def _group(group: Group) -> dict[str, Any]:
 
 def _event(event: Event) -> list[Any]:
     time, rule, identity, values = event
-    return [time, rule, _listed(identity), [_value(value) for value in values]]
+    # Nearly all of it is text, and there are a hundred thousand events.
+    texts = [value if value.__class__ is str else _value(value) for value in values]
+    return [time, rule, identity if identity.__class__ is str else _listed(identity), texts]
 
 
 def _listed(value: Any) -> Any:
