@@ -344,6 +344,26 @@ def test_correlations_are_not_deaf_after_a_clock_that_was_ahead_is_put_right(tmp
     assert [each.rule for each in found] == [MANY]
 
 
+def test_the_lateness_that_was_set_outlives_a_clock_that_is_put_right(tmp_path: Path) -> None:
+    ahead = 24 * 60 * MINUTE
+    made = understander(tmp_path, lateness=60)
+    made.understand([(1, arrival(failed(1, NOON + ahead), arrived=NOON + ahead))])
+    made.settle(1, NOON)
+    made.understand([(2, arrival(failed(2), failed(3, NOON - 9 * MINUTE)))])
+    assert made.uncounted["too_late"] == 1
+
+
+def test_what_an_attacker_writes_parts_no_event_from_its_hand(watch: Understander) -> None:
+    hostile = [
+        windows(n, 4625, NOON + n, IpAddress="203.0.113.9", TargetUserName="a\x1eb", Status="\x1e" * 9)
+        for n in range(1, 4)
+    ]
+    found = of(watch, arrival(*hostile)).found
+    assert [each.host for each in found] == ["PC-ACCUEIL"]
+    assert {each[2].count("Security") for each in found[0].events or ()} == {1}
+    assert not any("\x1e" in identity for _, _, identity in found[0].events or ())
+
+
 def test_what_is_set_aside_is_never_read_and_alone_each_message_is_named_before_it_is(tmp_path: Path) -> None:
     batch = [(1, arrival(shadows(1), shadows(2))), (2, arrival(shadows(3), b"{broken", shadows(4)))]
     made = Understander(load([rules(tmp_path)]), BRUSSELS, [Culprit(1, 1)])

@@ -57,6 +57,17 @@ class Traces(msgspec.Struct, array_like=True, frozen=True):
 
 def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Traces:
     """What an event leaves; `host` is the machine that it is about, `tags` those of the rule that held for it."""
+    return loosened(_traces_of(host, fields), tags)
+
+
+def loosened(traces: Traces, tags: Iterable[str]) -> Traces:
+    """The traces of an event as a rule with these tags sees them: many rules may hold for one."""
+    if traces.loose or CLEARED.isdisjoint(tags):
+        return traces
+    return msgspec.structs.replace(traces, loose=True)
+
+
+def _traces_of(host: str | None, fields: Fields) -> Traces:
     look = _Look(fields)
     machine = host_name(host) or host_name(look.text("Computer"))
     ties = tuple(dict.fromkeys(_ties(look, machine)))
@@ -70,7 +81,7 @@ def traces_of(host: str | None, fields: Fields, tags: Iterable[str] = ()) -> Tra
     return Traces(
         tuple(dict.fromkeys(entities))[:MOST],
         (*ties, *(Tie("address", each) for each in origins)),
-        _loose(look, tags, bool(origins)),
+        _loose(look, from_elsewhere=bool(origins)),
         _detail(look),
         look.event in _REFUSED or _is_failure(look),
     )
@@ -286,8 +297,8 @@ def _things(look: _Look) -> Iterator[Entity]:
             yield Entity(kind, text[:LONGEST], role)
 
 
-def _loose(look: _Look, tags: Iterable[str], from_elsewhere: bool) -> bool:
-    if look.event in (1102, 104) or not CLEARED.isdisjoint(tags):
+def _loose(look: _Look, *, from_elsewhere: bool) -> bool:
+    if look.event in (1102, 104):
         return True
     return look.event in (4624, 4625, 4648, 5140, 5145) and not from_elsewhere
 

@@ -8,7 +8,7 @@ from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -33,6 +33,7 @@ from beffroi.incidents import (
     Traces,
     common_hand,
     hand_of,
+    loosened,
     traces_of,
     traces_of_firing,
 )
@@ -169,7 +170,8 @@ class Understander:
         self._matcher = Matcher(ruleset.rules, zone)
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
-        self._correlator = Correlator(ruleset.correlations, lateness_us=lateness * 1_000_000)
+        self._lateness_us = lateness * 1_000_000
+        self._correlator = Correlator(ruleset.correlations, lateness_us=self._lateness_us)
         self._connections = Connections()
 
     def understand(
@@ -215,9 +217,9 @@ class Understander:
         """What correlations put off; to be called each minute or so. `now` is in microseconds since 1970."""
         result = Understood(position=position)
         newest = self._correlator.newest_us
-        if newest is not None and newest > now + 2 * self._correlator.lateness_us:
+        if newest is not None and newest > now + 2 * self._lateness_us:
             # The house's clock was ahead and was put right: to what it saw then, all that comes now would be late.
-            self._correlator = Correlator(tuple(self._correlations.values()))
+            self._correlator = Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us)
         self._fire(self._correlator.settle(), now, result)
         return result
 
@@ -330,7 +332,7 @@ class Understander:
                     identity=heard.identity,
                     historic=heard.arrival.historic,
                     tags=rule.tags,
-                    traces=traces_of(heard.normal.host, match.fields, rule.tags),
+                    traces=loosened(heard.traces(match.fields), rule.tags),
                 )
             )
 
@@ -380,7 +382,7 @@ _OF_JSON = (Form.JSON, Form.WINDOWS)
 class _Heard:
     """An event with where it lies in the journal."""
 
-    __slots__ = ("arrival", "event", "identity", "known_key", "normal", "place", "position", "time")
+    __slots__ = ("arrival", "event", "identity", "known_key", "left", "normal", "place", "position", "time")
 
     def __init__(
         self, position: int, place: int, arrival: Arrival, normal: Normalised, sent_as: str | None, message: bytes
@@ -395,7 +397,8 @@ class _Heard:
         self.identity = None if own is None else f"{arrival.source}\x1f{own}"
         raw = message if normal.shown and arrival.form in _OF_JSON else None  # an envelope holds more than the fields
         self.event: Event = (place, normal.fields, raw)
-        self.known_key: tuple[str | None, ...] = ()
+        self.known_key = ""
+        self.left: tuple[Fields, Traces] | None = None
 
     def telling(self, nth: int, event: Normalised) -> "_Heard":
         """One of the events that it tells of, the first of which is itself. The others have identities of their own, which are the
@@ -407,32 +410,45 @@ class _Heard:
         other.event = (self.place, event.fields, self.event[2])
         if nth:
             other.identity = f"{self.arrival.source}\x1f{self._own}\x1f{nth}"
-        other.known_key = ()
+        other.known_key, other.left = "", None
         return other
+
+    def traces(self, fields: Fields) -> Traces:
+        """What it leaves, under the names of a rule's log source; rules of one log source see the same."""
+        if self.left is None or self.left[0] is not fields:
+            self.left = fields, traces_of(self.normal.host, fields)
+        return self.left[1]
 
     @property
     def _own(self) -> str:
         return self.identity or f"{self.position}\x1f{self.place}"
 
     @property
-    def key(self) -> tuple[str | None, ...]:
+    def key(self) -> str:
         """What makes it this event: what its source guarantees, else where it lies; behind it the hand that it shows, which is the same
-        whenever it comes again. So a firing knows what all its events have in common."""
+        whenever it comes again. So a firing knows what all its events have in common. One text, for each correlation that the event
+        feeds looks it up and remembers it."""
         if not self.known_key:
-            self.known_key = (self._own, *hand_of(self.normal.host, self.normal.fields))
+            hand = hand_of(self.normal.host, self.normal.fields)
+            self.known_key = BEHIND.join((self._own, *((each or "").replace(BEHIND, "") for each in hand)))
         return self.known_key
 
 
+BEHIND: Final = "\x1e"
+"""Stands in an event's key before each part of its hand, and in none of these parts."""
+
+
 def _own_key(event: Contribution) -> str:
-    return str(event.identity[0] if isinstance(event.identity, tuple) else event.identity)
+    return str(event.identity).rsplit(BEHIND, 4)[0]
 
 
 def _hand(event: Contribution) -> Hand:
     """The hand that an event showed; nobody's where the correlations' state was written before they remembered it."""
-    if isinstance(event.identity, tuple) and len(event.identity) == 5:
-        host, account, address, session = (each if isinstance(each, str) else None for each in event.identity[1:])
-        return host, account, address, session
-    return None, None, None, None
+    _, *hand = str(event.identity).rsplit(BEHIND, 4)
+    if len(hand) != 4:
+        return None, None, None, None
+    host, account, address, session = (each or None for each in hand)
+    return host, account, address, session
 
 
 _Groups = dict[LogSource | None, list[_Heard]]
