@@ -143,6 +143,7 @@ def test_what_libraries_say_stays_out(heard: Callable[[], str]) -> None:
     own = logging.getLogger("uvicorn")
     own.addHandler(logging.StreamHandler())
     own.propagate = False
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     logs.set_up()
     asyncio.run(lost())
     logging.getLogger("uvicorn.error").error("Exception with %s", ODETTE)

@@ -77,11 +77,12 @@ def set_up(*, person: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler, kept]
     root.setLevel(logging.WARNING)
-    # What a library set up for itself would be printed whole, with its values.
+    # What a library set up for itself would be printed whole, with its values, or not heard at all.
     for name in tuple(root.manager.loggerDict):
         own = logging.getLogger(name)
         own.handlers.clear()
         own.propagate = True
+        own.setLevel(logging.NOTSET)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # else a record that cannot be written is shown whole, with its values
     logging.getLogger("beffroi").setLevel(logging.WARNING if person else logging.INFO)
