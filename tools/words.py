@@ -19,13 +19,13 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 from beffroi.core import errors
+from beffroi.core.attack import TACTICS
 from beffroi.core.wording import LANGUAGES, LOCALE
 from beffroi.detect.ir import LEVELS
-from beffroi.rules.attack import TACTICS
 from beffroi.rules.pack import rule_files
 
 SOURCE = LOCALE.parent
-NAMES = {"detect/ir.py": LEVELS, "rules/attack.py": tuple(TACTICS.values())}
+NAMES = {"detect/ir.py": LEVELS, "core/attack.py": tuple(TACTICS.values())}
 """Sentences that are said by a variable, and where they stand."""
 
 SAYING = ("say", "_say", "message")

@@ -84,7 +84,7 @@ def test_list_says_of_each_rule_what_it_is(run: Run, known: Path, data: Path) ->
         "level": "medium",
         "tags": ["attack.discovery", "attack.t1033"],
         "sources": [{"product": "windows", "category": "process_creation"}],
-        "situation": None,
+        "situation": "house-explored",
         "languages": [],
         "title": "Somebody asks who they are",
         "path": str(known / "whoami.yml"),

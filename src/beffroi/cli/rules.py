@@ -15,6 +15,7 @@ from beffroi.core.config import Config
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
 from beffroi.core.model import Event, Fault, message
+from beffroi.core.situations import situation_of
 from beffroi.core.wording import LANGUAGES, number, printable, spoken, words
 from beffroi.rules.repository import PACK, RuleSet, load
 
@@ -95,7 +96,7 @@ def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str
         "level": rule.level,
         "tags": list(rule.tags),
         "sources": [source for place, source in enumerate(sources) if source not in sources[:place]],
-        "situation": Path(rule.path).parent.name if own else None,
+        "situation": situation_of(rule.tags),
         "languages": [language for language in LANGUAGES if own and _has_title(rule.title, language)],
         "title": rule.title,
         "path": rule.path,

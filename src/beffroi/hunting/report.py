@@ -8,9 +8,9 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from beffroi.core.attack import TACTICS
 from beffroi.core.wording import Words, printable
 from beffroi.hunting.spill import SortedSpill
-from beffroi.rules.attack import TACTICS
 
 STYLES = {
     "critical": "bold white on red",

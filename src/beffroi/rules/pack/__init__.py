@@ -1,4 +1,4 @@
-"""Beffroi's own rules, by the situation they tell of, each with recordings in small on which it must fire and must not.
+"""Beffroi's own rules, by what they are about, each with recordings in small on which it must fire and must not.
 
 Beside `accounts/new_administrator.yml` lies `accounts/new_administrator.samples.yml`, a list of samples::
 
