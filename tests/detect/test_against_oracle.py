@@ -1,7 +1,10 @@
 """The matcher against a second evaluator that shares no code with it (tests/oracle), on drawn rules and on real recordings."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,7 @@ def _compare(corpus: Path, files: list[Path]) -> None:
             number = record["Event"]["System"]["EventRecordID"]
             wanted.update((number, rule.id) for rule in plain if rule.fires(record))
         by_file[str(path)] = wanted
+    assert by_file
     matcher = Matcher(load(folders).rules, BRUSSELS)
     for recording in recordings(files, faults=[]):
         batch = list(recording.events())
@@ -116,4 +120,7 @@ def test_all_rules_say_the_same_of_some_recordings(corpus: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_all_rules_say_the_same_of_all_recordings(corpus: Path) -> None:
-    _compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx")))
+    files = sorted((corpus / "evtx-attack-samples").rglob("*.evtx"), key=lambda path: path.stat().st_size)
+    parts = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(parts, get_context("spawn")) as pool:
+        assert list(pool.map(_compare, [corpus] * parts, [files[part::parts] for part in range(parts)]))
