@@ -302,6 +302,7 @@ def test_no_two_events_are_equal_and_kept_values_stay(tmp_path: Path) -> None:
     assert {each["Channel"] for each in made} == {"Security" * 3}
 
 
+@pytest.mark.slow
 def test_smaller_sets_of_rules_are_parts_of_the_larger_ones_and_all_for_windows(corpus: Path, tmp_path: Path) -> None:
     sets = list(material.rule_sets(corpus / "sigma", tmp_path).values())
     names = [{path.name for path in folders[0].rglob("*.yml")} for folders in sets[:3]]

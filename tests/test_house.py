@@ -68,6 +68,7 @@ def test_everything_is_formatted(root: Path, folders: list[Path]) -> None:
     check(root, "-m", "ruff", "format", "--quiet", "--diff", *folders)
 
 
+@pytest.mark.slow
 def test_shellcheck_is_content(root: Path) -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
     if not shellcheck.exists():
@@ -80,6 +81,7 @@ POSSESSIVE = re.compile(r"[*+?}][+]|[(][?]>")
 """What makes a repetition or a group of a pattern keep all it took."""
 
 
+@pytest.mark.slow
 def test_no_pattern_is_possessive_which_the_python_of_debian_12_takes_wrongly(root: Path) -> None:
     """CPython before 3.11.5 goes on at the wrong place once a possessive repetition tried a way in vain (python/cpython#106052):
     what should match is passed over, without an error; atomic groups have their own fault (#101955). Debian 12 has 3.11.2."""

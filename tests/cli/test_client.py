@@ -166,6 +166,7 @@ def test_another_command_is_waited_for_and_then_named(config: Config) -> None:
         act(config, "sources.list", wait=0.1)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_starting_is_asked_once_it_listens(config: Config) -> None:
     started = threading.Event()
     done: list[object] = []
@@ -201,6 +202,7 @@ def test_many_commands_at_once_all_do_their_part(config: Config) -> None:
     assert actions(config) == ["sources.token"] * 6
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_an_action_leaves_nothing_of_it(config: Config) -> None:
     act(config, "sources.token", {"name": "NAS"})
     die = "import os\nfrom beffroi.store import feed\nfeed.tell = lambda *_: os.kill(os.getpid(), 9)"
@@ -211,6 +213,7 @@ def test_kill_9_in_the_middle_of_an_action_leaves_nothing_of_it(config: Config) 
     assert actions(config) == ["sources.token"]
 
 
+@pytest.mark.slow
 def test_a_store_of_a_newer_beffroi_is_told_in_a_sentence(config: Config) -> None:
     with Store.open(config.data_dir) as store, store.write() as change:
         change.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -234,6 +237,7 @@ def owned(tmp_path: Path) -> Iterator[Config]:
         yield Config(data_dir=data, cache_dir=tmp_path / "cache")
 
 
+@pytest.mark.slow
 @needs_root
 def test_root_becomes_the_folder_s_owner_before_anything_is_opened(owned: Config) -> None:
     see = (

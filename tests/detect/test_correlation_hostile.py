@@ -173,6 +173,7 @@ def test_a_year_of_lateness_is_only_memory() -> None:
     assert correlator.counts.events_forgotten >= 4_500
 
 
+@pytest.mark.slow
 def test_a_thousand_correlations_run_side_by_side() -> None:
     definitions: list[Correlation] = [correlation(BRUTE, name=f"c{n}") for n in range(1000)]
     correlator = Correlator(definitions)

@@ -133,6 +133,7 @@ def test_wildcards_made_to_explode_take_linear_time() -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.slow
 def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher(
         [rule("a|contains: needle"), rule("{s: {a|startswith: v}, t: {b: 1}, condition: s and not t}")], BRUSSELS
@@ -145,6 +146,7 @@ def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     assert peak < 40 << 20
 
 
+@pytest.mark.slow
 def test_channels_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher([rule("a|contains: needle", {"product": "windows"})], BRUSSELS)
     gc.disable()  # as in a hunt: what is let go must not hold itself

@@ -143,6 +143,7 @@ def test_it_speaks_the_house_s_language(two: Store, tmp_path: Path) -> None:
     assert (folder / "story.txt").exists()
 
 
+@pytest.mark.slow
 def test_many_matches_are_bounded_and_it_says_so(two: Store, tmp_path: Path) -> None:
     with two.write() as change:
         rows = [

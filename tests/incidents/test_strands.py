@@ -131,6 +131,7 @@ KINDS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(signs=st.lists(KINDS, max_size=14), data=st.data())
 def test_the_order_of_arrival_changes_no_story(signs: list[Sighting], data: st.DataObject) -> None:
@@ -151,6 +152,7 @@ def test_a_rule_gone_wild_begins_no_more_than_so_many_stories() -> None:
     assert len(groups(wild)) == WILD + 1
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded_whatever_an_attacker_names() -> None:
     strands = Strands()
     for n in range(9_000):

@@ -301,6 +301,7 @@ def test_a_server_that_never_answers_is_given_up(take: Callable[..., Result]) ->
         take(f"http://127.0.0.1:{silent.getsockname()[1]}/a.zip", limits=ArchiveLimits(idle=0.3))
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_given_up(take: Callable[..., Result]) -> None:
     import socket
 

@@ -63,6 +63,7 @@ def test_a_start_from_the_cache_loads_neither_pysigma_nor_yaml(known: Path, kept
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache_works", [True, False])
 def test_what_is_translated_aside_leaves_nothing_behind_and_fails_with_the_cache_alone(
     known: Path, kept: Path, cache_works: bool

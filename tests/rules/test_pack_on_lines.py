@@ -70,6 +70,7 @@ def test_a_real_quiet_log_gives_nothing_above_low(corpus: Path, pack: RuleSet) -
     assert [each.title for each in found(pack, lines) if each.level not in ("low", "informational")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [STRANGER, OWN])
 def test_ten_thousand_failures_and_a_success_are_three_firings_of_one_address(pack: RuleSet, address: str) -> None:
     lines = guessing(address, 10_000, 5_000)
@@ -134,6 +135,7 @@ def test_a_share_that_is_being_encrypted_is_told_before_the_hundred_and_second_f
     assert first.time <= micros_of(NIGHT - timedelta(minutes=40) + timedelta(seconds=102 / 40))
 
 
+@pytest.mark.slow
 def test_a_backup_job_that_puts_twenty_thousand_files_aside_is_low(pack: RuleSet) -> None:
     file = "/srv/residents/fiche{n}.docx"
     lines = [

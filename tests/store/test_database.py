@@ -69,6 +69,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert actions(store) == []
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_and_is_told_who_writes(tmp_path: Path) -> None:
     with Store.open(tmp_path):
         code = """

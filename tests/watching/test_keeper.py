@@ -209,6 +209,7 @@ def test_all_senders_together_are_bounded(desk: Desk) -> None:
     run(send)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_gives_the_room_back(desk: Desk) -> None:
     desk.accept("192.168.7.20")
 

@@ -96,6 +96,7 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
     Archiver(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_small_files_are_merged_when_the_day_is_over_or_there_are_many(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in range(0, 300, 100):
@@ -109,6 +110,7 @@ def test_small_files_are_merged_when_the_day_is_over_or_there_are_many(tmp_path:
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_reads_stays_until_they_are_done(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100):
@@ -123,6 +125,7 @@ def test_a_file_that_somebody_reads_stays_until_they_are_done(tmp_path: Path) ->
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_named_once_and_left_out_of_the_merger(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100, 200):

@@ -81,6 +81,7 @@ def test_hostile_names_and_values_are_only_names_and_values(name: str, tmp_path:
     assert 0 in numbers(tmp_path, Query(text=value))
 
 
+@pytest.mark.slow
 def test_one_element_of_a_list_is_enough_and_null_is_no_text(tmp_path: Path) -> None:
     archived(tmp_path, [row(0, fields={"n": 0, "ip": ["192.0.2.1", 7, None]}), row(1, fields={"n": 1, "ip": None})])
     assert numbers(tmp_path, Query(fields=(("ip", "192.0.2.*"),))) == [0]
@@ -89,6 +90,7 @@ def test_one_element_of_a_list_is_enough_and_null_is_no_text(tmp_path: Path) -> 
     assert numbers(tmp_path, Query(fields=(("ip", ""),))) == [1]
 
 
+@pytest.mark.slow
 def test_what_the_journal_holds_beyond_the_archive_is_found_once(archive: Path) -> None:
     late = row(1_005, time=NOON - 1)
     tail = [*rows(980, 1_005), late]
@@ -116,6 +118,7 @@ def test_only_files_that_can_hold_it_are_looked_at(tmp_path: Path) -> None:
     assert numbers(tmp_path, Query(until=NOON + DAY, logsource=SSHD)) == [0]
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_named_and_the_others_are_searched(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100, 200, 300):

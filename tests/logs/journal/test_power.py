@@ -40,6 +40,7 @@ def test_what_was_acknowledged_survives_every_cut() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_second_cut_while_the_first_is_being_mended_is_survived_too() -> None:
     async def run() -> None:
         disk = MemoryDisk()

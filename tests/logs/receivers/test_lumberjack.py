@@ -173,6 +173,7 @@ def test_windows_that_are_sent_ahead_are_each_answered() -> None:
     assert intake.messages == [b"{}"] * 3 + [b"[]"] * 2
 
 
+@pytest.mark.slow
 def test_one_that_waits_hears_of_us_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP_ALIVE", 0.1)
     with serving(Lumberjack(ANYWHERE, Recorder(delay=0.45))) as port, connected(port) as client:

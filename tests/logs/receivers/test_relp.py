@@ -110,6 +110,7 @@ def test_a_client_that_offers_no_syslog_or_nothing_is_told_so() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_one_that_reads_no_answers_is_ended_and_nobody_waits_for_it() -> None:
     intake = Recorder()
     receiver = Relp(ANYWHERE, intake, Limits(frame=0.5))

@@ -345,6 +345,7 @@ def test_who_is_not_welcome_cannot_connect() -> None:
     assert [proof.peer for proof in keeper.proofs] == ["127.0.1.1"]
 
 
+@pytest.mark.slow
 def test_requests_under_way_end_before_the_service_does() -> None:
     keeper = Keeper(delay=0.5)
     replies: list[int] = []
