@@ -155,6 +155,7 @@ def test_the_archive_is_measured() -> None:
     assert all(re.search(r" -?\d", line) for line in told)  # so few rows can cost less than nothing
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:
     script = "import os, time\nif not os.fork():\n while time.process_time() < 0.2: pass\nelse: os.wait()"
     usage = run(command(tmp_path, script))

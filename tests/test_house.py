@@ -32,6 +32,7 @@ def folders(root: Path) -> list[Path]:
     return [root / name for name in ("src", "tests", "tools", "benchmarks") if any(root.glob(f"{name}/**/*.py"))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_imports_only_go_down(root: Path) -> None:
     check(root, "-c", FLOORS)
@@ -55,6 +56,7 @@ def test_an_import_that_goes_up_is_caught(module: str, line: str, root: Path, tm
         check(tmp_path, "-c", FLOORS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_mypy_is_content(root: Path, folders: list[Path]) -> None:
     check(root, "-m", "mypy", "--no-error-summary", *folders)

@@ -72,6 +72,7 @@ def test_without_a_service_the_command_does_it_itself(config: Config, monkeypatc
     assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
 
 
+@pytest.mark.slow
 def test_with_a_service_it_asks_the_service(config: Config) -> None:
     with service(config) as store:
         made = act(config, "sources.token", {"name": "NAS"})
@@ -80,6 +81,7 @@ def test_with_a_service_it_asks_the_service(config: Config) -> None:
     assert [row["id"] for row in act(config, "sources.list")] == [made["id"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [True, False])
 def test_the_ledger_names_who_typed_the_command_also_behind_sudo(
     running: bool, config: Config, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +103,7 @@ def test_a_name_that_is_none_is_not_taken_for_one(said: str, config: Config, mon
     assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [True, False])
 def test_an_error_is_the_same_either_way(running: bool, config: Config) -> None:
     def fails() -> None:
@@ -161,6 +164,7 @@ def test_what_is_no_beffroi_is_not_believed(config: Config) -> None:
         lying.join(10)
 
 
+@pytest.mark.slow
 def test_another_command_is_waited_for_and_then_named(config: Config) -> None:
     with Store.open(config.data_dir), pytest.raises(StoreBusyError, match=f"process {os.getpid()}"):
         act(config, "sources.list", wait=0.1)
@@ -266,6 +270,7 @@ def test_root_writes_a_certificate_where_only_root_may(owned: Config, tmp_path: 
     assert again.returncode == 2
 
 
+@pytest.mark.slow
 @needs_root
 def test_another_account_is_told_to_use_sudo(owned: Config) -> None:
     drop = (
@@ -278,6 +283,7 @@ def test_another_account_is_told_to_use_sudo(owned: Config) -> None:
     assert (process.returncode, "try again with sudo" in said) == (40, True), said
 
 
+@pytest.mark.slow
 @needs_root
 def test_a_folder_that_its_owner_may_not_write_is_told(owned: Config) -> None:
     (owned.data_dir / "store.db").mkdir(mode=0o500)

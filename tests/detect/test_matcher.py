@@ -172,6 +172,7 @@ def test_what_waits_when_reading_fails_is_not_mixed_into_the_next_batch() -> Non
     assert [(match.place, match.event[0]) for match in found] == [(1, 8)]
 
 
+@pytest.mark.slow
 def test_event_numbers_that_are_never_the_same_twice_cost_no_look_at_every_rule() -> None:
     """A kind of events that no rule is about is told from the others without asking each rule."""
     one = rule("{s: {EventID: 4625, a|contains: needle}, condition: s}", {"product": "windows", "service": "security"})

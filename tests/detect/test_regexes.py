@@ -57,6 +57,7 @@ def holds(pattern: str, text: str) -> bool:
     return any(literal in folded(text) or literal in text.lower() for literal in literals)
 
 
+@pytest.mark.slow
 @given(PATTERNS, TEXTS)
 @example("(?i)task", "ta\u017fk")
 @example("(?i)task", "tas\u212a")

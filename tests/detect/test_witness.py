@@ -108,6 +108,7 @@ def test_the_matcher_says_what_each_value_says_for_drawn_rules(
     }
 
 
+@pytest.mark.slow
 @given(searches, searches, conditions, events)
 @settings(suppress_health_check=list(HealthCheck))
 def test_putting_a_condition_in_another_order_changes_nothing(a: Any, b: Any, condition: str, event: Fields) -> None:

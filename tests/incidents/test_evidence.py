@@ -87,6 +87,7 @@ def test_it_is_checked_without_beffroi(two: Store, tmp_path: Path) -> None:
     assert "Incident 1" in (folder / "recit.txt").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_every_byte_of_every_file_is_covered(two: Store, tmp_path: Path) -> None:
     folder = unpacked(export(two), tmp_path / "out")
     for path in sorted(folder.iterdir()):

@@ -31,6 +31,7 @@ def test_one_address_is_one_story_over_machines_and_rules() -> None:
     assert groups([scan, sign(120, "server", "sign-in", src_ip="203.0.113.9")]) == [[0], [1]]
 
 
+@pytest.mark.slow
 def test_ten_thousand_failures_from_one_address_are_one_story() -> None:
     draw = random.Random(3)
     tries = [
@@ -140,6 +141,7 @@ def test_the_order_of_arrival_changes_no_story(signs: list[Sighting], data: st.D
     assert sorted(shuffled) == groups(signs)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(signs=st.lists(KINDS, min_size=1, max_size=10))
 def test_what_comes_twice_changes_no_story(signs: list[Sighting]) -> None:

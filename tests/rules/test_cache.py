@@ -127,6 +127,7 @@ def test_what_was_kept_for_other_rules_is_not_taken(known: Path, kept: Path) -> 
     assert cache.read(kept, other) is None
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_no_flipped_bit_cut_or_addition_is_ever_taken(data: st.DataObject) -> None:
@@ -153,6 +154,7 @@ def test_no_flipped_bit_cut_or_addition_is_ever_taken(data: st.DataObject) -> No
         folder.rmdir()
 
 
+@pytest.mark.slow
 def test_any_damage_to_the_file_gives_the_same_rules_as_none(known: Path, kept: Path) -> None:
     made = plain(load([known], cache_folder=kept))
     path = only(kept)

@@ -110,6 +110,7 @@ def test_more_than_a_slice_comes_in_order_also_where_times_are_equal(tmp_path: P
     assert numbers(tmp_path, Query(limit=8_000)) == wanted[:8_000]
 
 
+@pytest.mark.slow
 def test_only_files_that_can_hold_it_are_looked_at(tmp_path: Path) -> None:
     archived(tmp_path, [row(0), row(1), row(20, arrived=NOON + DAY, time=NOON + DAY)])
     for part in load_index(tmp_path).parts:
@@ -145,6 +146,7 @@ def test_no_archive_is_said(tmp_path: Path) -> None:
     assert found(tmp_path) == []  # there is one, and nothing in it
 
 
+@pytest.mark.slow
 def test_sql_gives_rows_of_any_shape(archive: Path) -> None:
     assert found(archive, sql="select service, count(*) n from events group by 1 order by 1") == [
         {"service": "security", "n": 500}, {"service": "sshd", "n": 500},
@@ -159,6 +161,7 @@ def test_sql_gives_rows_of_any_shape(archive: Path) -> None:
     assert found(archive, sql="select min(time) t from events") == [{"t": "2026-11-25T12:00:00Z"}]
 
 
+@pytest.mark.slow
 def test_the_query_of_the_page_works(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "search.md").read_text("utf-8")
     now = time.time_ns() // 1_000
@@ -265,6 +268,7 @@ def test_a_search_that_nobody_reads_any_more_ends(archive: Path) -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.slow
 def test_the_child_ends_with_whoever_asked(root: Path, archive: Path) -> None:
     asks = (
         "import sys; from pathlib import Path; from beffroi.logs.archive import *\n"

@@ -169,6 +169,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(Form),
     st.binary(max_size=200) | st.dictionaries(NAMES, JSON, max_size=6).map(lambda value: json.dumps(value).encode()),

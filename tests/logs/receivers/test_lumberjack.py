@@ -133,6 +133,7 @@ def beats(port: int, keys: Certificates | None = None) -> pylogbeat.PyLogBeatCli
     return pylogbeat.PyLogBeatClient("127.0.0.1", port, timeout=10, **secured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_real_client_is_answered_window_by_window(tls: bool, keys: Certificates) -> None:
     intake = Recorder()

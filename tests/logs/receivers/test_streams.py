@@ -45,6 +45,7 @@ def test_half_a_message_for_ever_is_ended_though_it_drips() -> None:
         assert time.monotonic() - start < 3
 
 
+@pytest.mark.slow
 def test_one_that_says_nothing_is_ended_when_its_time_is_up() -> None:
     receiver = SyslogTcp(ANYWHERE, Recorder(), Limits(idle=0.3))
     with serving(receiver) as port, connected(port) as silent:

@@ -214,6 +214,7 @@ def test_what_is_no_request_ends_the_connection_and_is_counted(data: bytes, why:
         assert receiver.tally[f"dropped: {why}"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent",
     [

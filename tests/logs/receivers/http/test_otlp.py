@@ -239,6 +239,7 @@ def test_a_record_that_is_not_as_it_should_be_is_unfit(record: Any) -> None:
     assert (len(found.kept), found.unfit) == (1, 1)
 
 
+@pytest.mark.slow
 def test_empty_records_by_the_million_cost_no_memory() -> None:
     """As one message of the library they would need hundreds of megabytes."""
     empty = b"\x12\x00" * 1_000_000
