@@ -136,3 +136,27 @@ def test_a_list_of_all_names_asked_for_is_told_by_the_name_server(pack: RuleSet)
     lines = [syslog("srv-dns", question.format(kind=kind), n) for n, kind in enumerate(("A", "SOA", "AXFR"))]
     told = understood(pack, lines, Form.SYSLOG, NIGHT + timedelta(hours=1))
     assert loud(told) == Counter(["All names of the network asked for from the name server"])
+
+
+SUDO = "sudo: o.lambin : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND="
+CLOSED = (
+    "smbd: Auth: [SMB2,(null)] user [TILLEULS]\\[ancien] at [Sat, 28 Nov 2026 01:10:00.000000 CET] with [NTLMv2] "
+    "status [NT_STATUS_ACCOUNT_DISABLED] workstation [PC7] remote host [ipv4:192.168.10.77:51234] mapped to "
+    "[TILLEULS]\\[ancien]. local host [ipv4:192.168.10.6:445]"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "titles"),
+    [
+        (SUDO + "/usr/bin/cat /etc/shadow", ["Passwords of a Linux machine or NAS read"]),
+        (SUDO + "/usr/bin/nmap -sS 192.168.10.0/24", ["Linux machine or NAS searches the network"]),
+        (CLOSED, ["Closed account of the file server tried"]),
+        (SUDO + "/usr/bin/apt-get upgrade", []),
+    ],
+)
+def test_what_is_done_on_a_linux_machine_or_nas_is_told_by_its_own_words(
+    pack: RuleSet, said: str, titles: list[str]
+) -> None:
+    told = understood(pack, [syslog("nas1", said, 0)], Form.SYSLOG, NIGHT + timedelta(hours=1))
+    assert [each.title for each in told] == titles

@@ -48,6 +48,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1003.003", "NTDS", ("credential-access",)),
         ("T1003.004", "LSA Secrets", ("credential-access",)),
         ("T1003.006", "DCSync", ("credential-access",)),
+        ("T1003.008", "/etc/passwd and /etc/shadow", ("credential-access",)),
         ("T1018", "Remote System Discovery", ("discovery",)),
         ("T1021", "Remote Services", ("lateral-movement",)),
         ("T1021.001", "Remote Desktop Protocol", ("lateral-movement",)),
@@ -159,6 +160,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1595", "Active Scanning", ("reconnaissance",)),
         ("T1595.002", "Vulnerability Scanning", ("reconnaissance",)),
         ("T1595.003", "Wordlist Scanning", ("reconnaissance",)),
+        ("T1649", "Steal or Forge Authentication Certificates", ("credential-access",)),
         ("T1685", "Disable or Modify Tools", ("defense-impairment",)),
         ("T1685.005", "Clear Windows Event Logs", ("defense-impairment",)),
     )
