@@ -130,6 +130,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1550.002", "Pass the Hash", ("stealth", "lateral-movement")),
         ("T1552", "Unsecured Credentials", ("credential-access",)),
         ("T1552.001", "Credentials In Files", ("credential-access",)),
+        ("T1552.004", "Private Keys", ("credential-access",)),
         ("T1552.006", "Group Policy Preferences", ("credential-access",)),
         ("T1555", "Credentials from Password Stores", ("credential-access",)),
         ("T1555.003", "Credentials from Web Browsers", ("credential-access",)),
