@@ -84,6 +84,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1133", "External Remote Services", ("initial-access", "persistence")),
         ("T1136", "Create Account", ("persistence",)),
         ("T1136.001", "Local Account", ("persistence",)),
+        ("T1190", "Exploit Public-Facing Application", ("initial-access",)),
         ("T1204", "User Execution", ("execution",)),
         ("T1204.002", "Malicious File", ("execution",)),
         ("T1218", "System Binary Proxy Execution", _STEALTH),
