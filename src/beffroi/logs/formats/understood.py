@@ -264,7 +264,11 @@ def _journald(raw: bytes, context: Context) -> list[Normalised]:
         structured={}, text=text,
     )  # fmt: skip
     cursor = entry.get("__CURSOR")
-    return [_of_line(said, context)._replace(identity=cursor if isinstance(cursor, str) else None)]
+    found = _of_line(said, context)
+    # Who wrote it says the kernel, not the writer; and only this machine's own lines have it.
+    if unit := _journal_text(entry.get("_SYSTEMD_UNIT")):
+        found.fields["journal_unit"] = unit
+    return [found._replace(identity=cursor if isinstance(cursor, str) else None)]
 
 
 def _journal_text(value: Any) -> str:
