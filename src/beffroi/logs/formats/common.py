@@ -105,7 +105,7 @@ def sign_in(source: LogSource, outcome: str | None, user: str | None, origin: st
     return source, fields
 
 
-OURS = frozenset(("src_ip", "dst_ip", "src_port", "dst_port", "username", "outcome", "blocked", "Channel", "journal_unit"))
+OURS = frozenset(("src_ip", "dst_ip", "src_port", "dst_port", "username", "outcome", "blocked", "Channel"))
 """Names that readers alone give. `Channel` would make the event one of Windows' (detect.logsources)."""
 
 

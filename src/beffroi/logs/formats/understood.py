@@ -34,6 +34,9 @@ SHIPPERS: Final = re.compile(
 )
 """Programs whose lines are another's documents. In any other program's line JSON is that program's own: whoever controls what it logs
 (a name that is typed at a login) must not be able to write an event of Windows or of Microsoft 365."""
+JOURNAL_UNIT: Final = "journal_unit"
+"""Which unit of systemd wrote a line, as the kernel says and not the writer. Only lines of this machine's own journal have it, so that a
+rule can tell a sign-in to Beffroi's own machine from one to another."""
 PROGRAMS: Final = (
     "program",
     "process.name",
@@ -52,7 +55,11 @@ PIDS: Final = ("process.pid", "log.syslog.procid", "procid", "PID", "pid")
 
 def normalise(form: Form, raw: bytes, context: Context) -> list[Normalised]:
     """The events of one message, nearly always one. Raises UnfitError for what cannot be read at all."""
-    return [event.categorised() for event in _READERS[form](raw, context)]
+    found = _READERS[form](raw, context)
+    if form is not Form.JOURNALD:
+        for event in found:
+            event.fields.pop(JOURNAL_UNIT, None)
+    return [event.categorised() for event in found]
 
 
 def _line(raw: bytes, context: Context) -> list[Normalised]:
@@ -265,9 +272,9 @@ def _journald(raw: bytes, context: Context) -> list[Normalised]:
     )  # fmt: skip
     cursor = entry.get("__CURSOR")
     found = _of_line(said, context)
-    # Who wrote it says the kernel, not the writer; and only this machine's own lines have it.
+    found.fields.pop(JOURNAL_UNIT, None)
     if unit := _journal_text(entry.get("_SYSTEMD_UNIT")):
-        found.fields["journal_unit"] = unit
+        found.fields[JOURNAL_UNIT] = unit
     return [found._replace(identity=cursor if isinstance(cursor, str) else None)]
 
 

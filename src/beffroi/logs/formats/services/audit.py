@@ -81,7 +81,7 @@ def _pairs(text: str, kind: str, fields: Fields) -> None:
 
 
 _OURS: Final = frozenset(
-    {"src_ip", "username", "outcome", "action", "audit_time", "audit_id", "Channel", "node", "type", "journal_unit"}
+    {"src_ip", "username", "outcome", "action", "audit_time", "audit_id", "Channel", "node", "type"}
 )
 
 
