@@ -295,3 +295,40 @@ def test_documents_of_nextcloud_that_are_encrypted_are_told(pack: RuleSet) -> No
         for n in range(150)
     ]  # fmt: skip
     assert titles(found(pack, lines))["Documents on a share get foreign endings one after another"] == 1
+
+
+def test_a_providers_visit_to_beffrois_machine_is_nothing_above_low(pack: RuleSet) -> None:
+    who = "    anna : TTY=pts/0 ; PWD=/home/anna ; USER=root ; COMMAND="
+    orders = [
+        "/usr/bin/apt upgrade", "/usr/bin/nano /etc/beffroi/beffroi.toml", "/usr/bin/systemctl restart beffroi", "/bin/bash",
+        "/usr/bin/du -sh /var/lib/beffroi", "/usr/local/bin/beffroi doctor",
+    ]  # fmt: skip
+    told = found_in_journal(
+        pack,
+        [
+            journal(0, "sshd", SIGNED_IN, "ssh.service"),
+            *(journal(60 + n, "sudo", who + each, "session-4.scope") for n, each in enumerate(orders)),
+        ],
+    )
+    assert {each.level for each in told} == {"low"}
+    assert len(told) == 3
+
+
+def test_who_may_not_become_administrator_of_beffrois_machine_and_tries_is_told(pack: RuleSet) -> None:
+    said = "    bert : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/bert ; USER=root ; COMMAND=/bin/bash"
+    told = found_in_journal(pack, [journal(0, "sudo", said, "session-5.scope")])
+    assert "Somebody without the right wanted to become administrator of Beffroi's machine" in titles(told)
+    assert titles(found(pack, [line(0, f"sudo: {said}")])) == Counter()
+
+
+def test_servers_of_a_hypervisor_that_lose_their_current_are_told_and_its_servicing_is_not(pack: RuleSet) -> None:
+    def tasks(kind: str) -> list[bytes]:
+        return [
+            line(10 * n, f"pvedaemon: <root@pam> starting task UPID:pve:0003C76F:00F0CD27:6AB6D53{n}:{kind}:10{n}:root@pam:")
+            for n in range(5)
+        ]  # fmt: skip
+
+    assert titles(found(pack, tasks("qmstop"))) == Counter(
+        ["Several servers of a hypervisor switched off hard (Proxmox)"]
+    )
+    assert titles(found(pack, [*tasks("qmshutdown"), *tasks("qmstart"), *tasks("vzdump")])) == Counter()
