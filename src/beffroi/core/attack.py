@@ -70,6 +70,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1059.005", "Visual Basic", ("execution",)),
         ("T1068", "Exploitation for Privilege Escalation", ("privilege-escalation",)),
         ("T1069", "Permission Groups Discovery", ("discovery",)),
+        ("T1070", "Indicator Removal", _STEALTH),
         ("T1078", "Valid Accounts", ("initial-access", *_LASTING, "stealth")),
         ("T1087", "Account Discovery", ("discovery",)),
         ("T1098", "Account Manipulation", _LASTING),
@@ -122,6 +123,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1547.004", "Winlogon Helper DLL", _LASTING),
         ("T1548", "Abuse Elevation Control Mechanism", ("privilege-escalation",)),
         ("T1548.002", "Bypass User Account Control", ("privilege-escalation",)),
+        ("T1553", "Subvert Trust Controls", ("defense-impairment",)),
         ("T1555", "Credentials from Password Stores", ("credential-access",)),
         ("T1556", "Modify Authentication Process", ("persistence", "defense-impairment", "credential-access")),
         ("T1560", "Archive Collected Data", ("collection",)),
@@ -143,7 +145,9 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1595.002", "Vulnerability Scanning", ("reconnaissance",)),
         ("T1595.003", "Wordlist Scanning", ("reconnaissance",)),
         ("T1685", "Disable or Modify Tools", ("defense-impairment",)),
+        ("T1685.001", "Disable or Modify Windows Event Log", ("defense-impairment",)),
         ("T1685.005", "Clear Windows Event Logs", ("defense-impairment",)),
+        ("T1686.003", "Windows Host Firewall", ("defense-impairment",)),
         ("T1689", "Downgrade Attack", ("defense-impairment",)),
     )
 }
