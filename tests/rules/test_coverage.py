@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from beffroi.core.model import Event, Fields, LogSource
+from beffroi.detect.correlation import Correlation
 from beffroi.detect.ir import Rule
 from beffroi.detect.logsources import DEFENDER, POWERSHELL, SECURITY, SYSMON
-from beffroi.rules.coverage import Blind, Coverage, Inventory, coverage
+from beffroi.rules.coverage import Blind, Coverage, Inventory, coverage, hearing
 from tests.detect.sigma import rule
 
 PROCESS = {"product": "windows", "category": "process_creation"}
@@ -186,3 +187,42 @@ def test_channels_are_compared_whatever_their_case() -> None:
 
 def test_a_log_source_reads_as_words() -> None:
     assert str(LogSource("linux", None, "auth")) == "linux/*/auth"
+
+
+# --- correlations ----------------------------------------------------------------------------------------------------------
+
+
+def correlation(name: str, kind: str, *rules: str, **more: Any) -> Correlation:
+    plain = {
+        "id": name, "title": name, "level": "high", "tags": [], "name": name, "path": "", "kind": kind, "rules": rules, "group_by": [], "aliases": {},
+        "timespan": 1, "condition": [], "expression": None, "fields": [], "percentile": None, "generate": False,
+    }  # fmt: skip
+    return Correlation.from_plain(plain | more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "able", "hears"),
+    [
+        ("event_count", {"condition": [["gte", 10]]}, {"a"}, True),
+        ("event_count", {"condition": [["gte", 10]]}, set[str](), False),
+        ("value_count", {"condition": [["gte", 2]]}, {"b"}, True),
+        ("temporal", {}, {"a"}, False),
+        ("temporal", {}, {"a", "b"}, True),
+        ("temporal", {"condition": [["gte", 1]]}, {"a"}, True),
+        ("temporal", {"condition": [["gt", 1], ["lte", 2]]}, {"a"}, False),
+        ("temporal_ordered", {}, {"b"}, False),
+        ("temporal", {"expression": ["and", [["rule", "a"], ["not", ["rule", "b"]]]]}, {"a"}, True),
+        ("temporal", {"expression": ["and", [["rule", "a"], ["not", ["rule", "b"]]]]}, {"b"}, False),
+        ("temporal", {"expression": ["or", [["rule", "a"], ["rule", "b"]]]}, {"b"}, True),
+    ],
+)
+def test_a_correlation_can_fire_where_enough_of_its_rules_can(
+    kind: str, more: dict[str, Any], able: set[str], hears: bool
+) -> None:
+    assert bool(hearing([correlation("one", kind, "a", "b", **more)], able)) is hears
+
+
+def test_a_correlation_that_rests_on_a_deaf_one_is_deaf_whatever_their_order() -> None:
+    upper, lower = correlation("upper", "temporal", "lower", "a"), correlation("lower", "event_count", "b")
+    assert hearing([upper, lower], {"a"}) == ()
+    assert hearing([upper, lower], {"a", "b"}) == (lower, upper)

@@ -4,14 +4,19 @@ A rule is blind where no event of its log source comes, or where those that come
 from the names of channels, events and fields only; no value of an event is kept.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, viewed
+
+if TYPE_CHECKING:
+    from beffroi.detect.correlation import Correlation
 
 Seen = Mapping[tuple[str, int], frozenset[str]]
 """(channel, event number) → the names of the fields that ever had a value in such events."""
@@ -77,6 +82,44 @@ def coverage(rules: Iterable[Rule], seen: Seen) -> Coverage:
             blind.append(why)
             gain.update(why.advice)
     return Coverage(tuple(able), tuple(blind), tuple(gain.most_common()))
+
+
+def hearing(correlations: Iterable["Correlation"], able: AbstractSet[str]) -> tuple["Correlation", ...]:
+    """The correlations that can fire where only these rules can (by their ids), each after those it rests on."""
+    from beffroi.detect.correlation import arrange
+
+    alive, found = set(able), list["Correlation"]()
+    for each in arrange(correlations)[0]:
+        if _can_fire(each, alive):
+            alive.add(each.id)
+            found.append(each)
+    return tuple(found)
+
+
+def _can_fire(correlation: "Correlation", alive: AbstractSet[str]) -> bool:
+    if correlation.expression is not None:
+        return _can_be(correlation.expression, alive)
+    present = sum(rule in alive for rule in correlation.rules)
+    if not correlation.kind.startswith("temporal"):
+        return present > 0
+    limits = correlation.condition or (("gte", len(correlation.rules)),)  # all of them, unless it says how many
+    return any(
+        all(getattr(operator, _OPERATORS[name])(count, limit) for name, limit in limits)
+        for count in range(1, present + 1)
+    )
+
+
+_OPERATORS = {"gt": "gt", "gte": "ge", "lt": "lt", "lte": "le", "eq": "eq", "neq": "ne"}
+
+
+def _can_be(expression: list[Any], alive: AbstractSet[str]) -> bool:
+    """Whether an expression over rules can be true; what is denied need not happen."""
+    kind, inner = expression
+    if kind == "rule":
+        return inner in alive
+    if kind == "not":
+        return True
+    return (all if kind == "and" else any)(_can_be(each, alive) for each in inner)
 
 
 def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], names: Mapping[str, str]) -> Blind | None:
