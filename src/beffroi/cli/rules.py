@@ -18,13 +18,13 @@ from beffroi.core.files import fresh_file
 from beffroi.core.model import Event, Fault, message
 from beffroi.core.situations import situation_of
 from beffroi.core.wording import LANGUAGES, number, printable, shown, spoken, words
-from beffroi.rules.coverage import Coverage, Seen
-from beffroi.rules.policy import POLICIES, comes
+from beffroi.rules.policy import POLICIES
 from beffroi.rules.repository import PACK, RuleSet, load
 
 if TYPE_CHECKING:
     from beffroi.detect.correlation import Correlation
     from beffroi.detect.ir import Rule
+    from beffroi.rules.coverage import Coverage, Seen
 
 _rules_option = click.option(
     "--rules", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
@@ -270,6 +270,7 @@ def coverage(
 ) -> Exit:  # fmt: skip
     """Which rules could fire on what these recordings hold, which are blind, and what to switch on for them."""
     from beffroi.rules.coverage import coverage as covered
+    from beffroi.rules.policy import comes
     from beffroi.rules.policy.gains import about_windows
 
     if paths and policy:
@@ -294,7 +295,7 @@ def coverage(
     return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
 
 
-def _inventory(paths: tuple[Path, ...], faults: list[Fault]) -> Seen:
+def _inventory(paths: tuple[Path, ...], faults: list[Fault]) -> "Seen":
     from beffroi.logs.formats import recordings
     from beffroi.rules.coverage import Inventory
 
@@ -305,7 +306,7 @@ def _inventory(paths: tuple[Path, ...], faults: list[Fault]) -> Seen:
     return inventory.seen()
 
 
-def _tell_coverage(shared: Shared, found: RuleSet, result: Coverage, policy: str | None) -> None:
+def _tell_coverage(shared: Shared, found: RuleSet, result: "Coverage", policy: str | None) -> None:
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
     rows: list[dict[str, Any]] = [
         {"kind": "summary", "able": len(result.able), "blind": len(result.blind), "refused": len(found.refused)},
@@ -337,7 +338,7 @@ def _tell_coverage(shared: Shared, found: RuleSet, result: Coverage, policy: str
     _print(shared, rows, [first[policy], *advice])
 
 
-def _write_layer(shared: Shared, found: RuleSet, off: frozenset[str], result: Coverage | None, where: Path) -> None:
+def _write_layer(shared: Shared, found: RuleSet, off: frozenset[str], result: "Coverage | None", where: Path) -> None:
     """The techniques of the rules in use. Where something is known of what is sent, those rules count that can fire on it."""
     from beffroi.detect.correlation import silenced
     from beffroi.rules.coverage import hearing

@@ -14,6 +14,7 @@ from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, viewed
+from beffroi.rules.policy.windows import SUBCATEGORIES
 
 if TYPE_CHECKING:
     from beffroi.detect.correlation import Correlation
@@ -241,24 +242,31 @@ def _positive(expr: Expr, *, positive: bool = True) -> Iterator[list[object]]:
 
 # --- what to switch on ---------------------------------------------------------------------------------------------
 
+
+def _written(*names: str) -> frozenset[int]:
+    """The numbers of the events that these subcategories of the audit policy write."""
+    some = [each for each in SUBCATEGORIES.values() if each.name in names]
+    return frozenset(number for each in some for number in (*each.success, *each.failure))
+
+
 _SECURITY_AUDIT = (
-    # Event numbers of the Security log and the audit subcategory that writes them (Microsoft, "Advanced audit policy").
-    (frozenset({4688, 4689}), message("Process Creation")),
-    (frozenset({4624, 4625, 4634, 4647, 4648, 4672, 4675}), message("Logon, Logoff and Special Logon")),
-    (frozenset({4768, 4769, 4770, 4771, 4773, 4776}), message("Kerberos and Credential Validation")),
-    (frozenset({4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4767, 4781, 4741, 4742, 4743}), message("User and Computer Account Management")),
-    (frozenset({4727, 4728, 4729, 4730, 4731, 4732, 4733, 4734, 4735, 4737, 4754, 4755, 4756, 4757, 4758}), message("Security Group Management")),
-    (frozenset({4697, 4610, 4611, 4614, 4622}), message("Security System Extension")),
-    (frozenset({4698, 4699, 4700, 4701, 4702}), message("Other Object Access Events")),
-    (frozenset({5140, 5142, 5143, 5144, 5168}), message("File Share")),
-    (frozenset({5145}), message("Detailed File Share")),
-    (frozenset({4656, 4658, 4660, 4661, 4663, 4670}), message("File System, Registry, Kernel Object and SAM")),
+    # Events of the Security log and what to switch on for them, as one would say it: some subcategories belong together.
+    (_written("Process Creation", "Process Termination"), message("Process Creation")),
+    (_written("Logon", "Logoff", "Special Logon"), message("Logon, Logoff and Special Logon")),
+    (_written("Kerberos Authentication Service", "Kerberos Service Ticket Operations", "Credential Validation"), message("Kerberos and Credential Validation")),
+    (_written("User Account Management", "Computer Account Management"), message("User and Computer Account Management")),
+    (_written("Security Group Management"), message("Security Group Management")),
+    (_written("Security System Extension"), message("Security System Extension")),
+    (_written("Other Object Access Events"), message("Other Object Access Events")),
+    (_written("File Share"), message("File Share")),
+    (_written("Detailed File Share"), message("Detailed File Share")),
+    (_written("File System", "Registry", "Kernel Object", "SAM", "Handle Manipulation") - {4657}, message("File System, Registry, Kernel Object and SAM")),
     (frozenset({4657}), message("Registry")),
-    (frozenset({4662, 5136, 5137, 5138, 5139, 5141}), message("Directory Service Access and Changes")),
-    (frozenset({5156, 5157, 5158, 5159, 5152, 5447, 5449}), message("Filtering Platform Connection")),
-    (frozenset({4719, 4715, 4817, 4902, 4904, 4905, 4907}), message("Audit Policy Change")),
-    (frozenset({4886, 4887, 4888, 4898, 4899, 4900}), message("Certification Services")),
-    (frozenset({6416}), message("Plug and Play Events")),
+    (_written("Directory Service Access", "Directory Service Changes"), message("Directory Service Access and Changes")),
+    (_written("Filtering Platform Connection", "Filtering Platform Packet Drop", "Filtering Platform Policy Change"), message("Filtering Platform Connection")),
+    (_written("Audit Policy Change"), message("Audit Policy Change")),
+    (_written("Certification Services"), message("Certification Services")),
+    (_written("Plug and Play Events"), message("Plug and Play Events")),
 )  # fmt: skip
 
 

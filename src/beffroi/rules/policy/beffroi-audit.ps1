@@ -240,10 +240,11 @@ if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProces
 }
 if ($Undo) {
     Restore-Before
-    Write-Output 'What Windows records is as it was before.'
+    $done = 'What Windows records is as it was before.'
 }
 else {
     Save-Before
     Set-Everything
-    Write-Output "Windows records what Beffroi's rules look for. What was there before lies in $Before; -Undo puts it back."
+    $done = "Windows records what Beffroi's rules look for. What was there before lies in $Before; -Undo puts it back."
 }
+if (-not $WhatIfPreference) { Write-Output $done }

@@ -118,8 +118,11 @@ _SESSION: Final = "AccountName AccountDomain LogonID SessionName ClientName Clie
 
 OF_SECURITY: Final[dict[int, str]] = {
     1102: _SUBJECT,
+    4610: "AuthenticationPackageName",
     4611: f"{_SUBJECT} LogonProcessName",
+    4614: "NotificationPackageName",
     4616: f"{_SUBJECT} PreviousTime NewTime ProcessId ProcessName",
+    4622: "SecurityPackageName",
     4624: f"{_LOGON} TargetLogonId LogonGuid ImpersonationLevel RestrictedAdminMode TargetOutboundUserName "
     "TargetOutboundDomainName VirtualAccount TargetLinkedLogonId ElevatedToken",
     4625: f"{_LOGON} Status SubStatus FailureReason",
