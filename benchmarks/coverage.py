@@ -150,8 +150,9 @@ def techniques_table(sets: dict[str, RuleSet]) -> Table:
         "what": ("", "s"), "rules": ("rules", ",d"), "correlations": ("correlations", ",d"), "parts": ("silent parts", ",d"),
         "techniques": ("techniques, with their sub-techniques", "d"), "whole": ("techniques", "d"), "tactics": ("tactics", "d"),
     }  # fmt: skip
-    note = "Rules and correlations are those that speak for themselves; silent parts only feed a correlation."
-    return Table("techniques", "Rules, and the techniques of ATT&CK that they tell of", columns, rows, [note])
+    notes = ["Rules and correlations are those that speak for themselves; silent parts only feed a correlation."]
+    notes += [f"Refused of {name}: {len(each.refused)}." for name, each in sets.items() if each.refused]
+    return Table("techniques", "Rules, and the techniques of ATT&CK that they tell of", columns, rows, notes)
 
 
 def policy_table(ours: RuleSet) -> Table:
@@ -206,6 +207,9 @@ def quiet_table(corpus: Path, player: Player, days: int, seed: int) -> Table:
             }
         )  # fmt: skip
         notes += [f"{name}: {_told(outcome, number)}" for number in outcome.incidents]
+        slight = Counter(f"{each.title} ({each.level})" for each in outcome.matches if each.incident is None)
+        if slight:
+            notes.append(f"{name}, too slight for an incident: {_listed(slight)}")
     columns = {
         "what": ("", "s"), "events": ("messages", ",d"), "matches": ("matches", ",d"), "low": ("incidents of low severity", "d"),
         "loud": ("above low", "d"), "week": ("a week", ".2f"), "month": ("a month", ".1f"),
@@ -221,8 +225,11 @@ def _severity(outcome: Outcome, incident: int) -> int:
 def _told(outcome: Outcome, incident: int) -> str:
     some = outcome.incidents[incident]
     titles = Counter(each.title for each in some)
-    what = ", ".join(f"{title} × {count}" if count > 1 else title for title, count in titles.most_common(6))
-    return f"{outcome.severity(incident)}, {some[0].time[:16]}, {some[0].host}: {what}"
+    return f"{outcome.severity(incident)}, {some[0].time[:16]}, {some[0].host}: {_listed(titles)}"
+
+
+def _listed(titles: Counter[str]) -> str:
+    return ", ".join(f"{title} × {count}" if count > 1 else title for title, count in titles.most_common(12))
 
 
 def attacked_table(corpus: Path, player: Player, ours: RuleSet) -> Table:
