@@ -101,6 +101,29 @@ def test_a_channel_that_comes_does_not_excuse_an_audit_that_is_off() -> None:
     assert blind({"ScriptBlockText": "x"}, scripts, {"Channel": POWERSHELL[0], "EventID": 53504}) is not None
 
 
+TWO_CHANNELS = {
+    "service": {"Channel": "System", "EventID": 7045, "ServiceName": "x"},
+    "key": {"Channel": SYSMON, "EventID": [12, 13], "TargetObject": "x"},
+    "condition": "service or key",
+}
+
+
+def test_a_rule_about_all_of_windows_sees_where_its_condition_says_and_nowhere_else() -> None:
+    everything = {"product": "windows"}
+    assert blind(TWO_CHANNELS, everything, {"Channel": "System", "EventID": 6005}) is None
+    assert blind(TWO_CHANNELS, everything, {"Channel": SYSMON, "EventID": 13, "TargetObject": "a"}) is None
+    # The number of another channel's event is no event of this rule.
+    other = {"Channel": "Microsoft-Windows-Bits-Client/Operational", "EventID": 13, "TargetObject": "a"}
+    assert advice(TWO_CHANNELS, everything, other) == [
+        "install Sysmon with events 12, 13",
+        "have the channel System sent",
+    ]
+    veeam = {"job": {"Channel": "Veeam Backup", "EventID": 23090}, "condition": "job"}
+    assert advice(veeam, everything, other) == ["have the channel Veeam Backup sent"]
+    anywhere = {"key": TWO_CHANNELS["key"], "any": {"Image": "x"}, "condition": "key or any"}
+    assert blind(anywhere, everything, {"Channel": "Elsewhere", "EventID": 1, "Image": "a"}) is None
+
+
 def test_what_windows_only_traces_is_blind_without_advice() -> None:
     found = blind({"FileName": "x"}, {"product": "windows", "category": "file_access"}, SYSMON_1)
     assert found is not None

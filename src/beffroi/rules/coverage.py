@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
-from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, viewed
-from beffroi.rules.policy.windows import SUBCATEGORIES
+from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SERVICES, SYSMON, Target, targets, viewed
+from beffroi.rules.policy.windows import ELSEWHERE, OF_PROGRAMS, SUBCATEGORIES
 
 if TYPE_CHECKING:
     from beffroi.detect.correlation import Correlation
@@ -135,7 +135,7 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
     condition = rule.condition
     advice: list[Message] = []
     why = ""
-    for target in places:
+    for target in _by_channel(places, rule, condition):
         missing: set[str] = set()
         come = False
         for channel, number in _groups(target, rule, by_channel, names):
@@ -153,6 +153,38 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
                 return None
             advice.append(_source_advice(target, rule))
     return Blind(rule, why or "no event of its log source comes", tuple(dict.fromkeys(advice)))
+
+
+def _by_channel(places: Iterable[Target], rule: Rule, condition: Expr) -> Iterator[Target]:
+    """The places where a rule looks; one whose log source is all of Windows looks where its condition says, channel by channel."""
+    for target in places:
+        named = [] if target.channels else sorted(_channels(condition))
+        for channel in named:
+            numbers = [
+                number
+                for number in rule.events or ()
+                if settled(condition, {"Channel": channel, "EventID": str(number)}) is not False
+            ]
+            if numbers or (rule.events is None and settled(condition, {"Channel": channel}) is not False):
+                yield target._replace(channels=(channel,), events=frozenset(numbers) if numbers else None)
+        if not named or settled(condition, {"Channel": ""}) is not False:
+            yield target
+
+
+_CHANNELS = {
+    channel.lower(): channel for channels in (*SERVICES.values(), ELSEWHERE, OF_PROGRAMS) for channel in channels
+}
+"""A translated condition has them in small letters."""
+
+
+def _channels(condition: Expr) -> set[str]:
+    """The channels that a condition names."""
+    return {
+        _CHANNELS.get(str(channel).lower(), str(channel))
+        for leaf in _positive(condition)
+        if leaf[0] == "text" and leaf[1] == "Channel" and isinstance(leaf[3], list)
+        for channel in leaf[3]
+    }
 
 
 def _no_windows_log(rule: Rule) -> Blind:

@@ -14,6 +14,7 @@ from beffroi.rules.policy.windows import (
     ALWAYS,
     COMMON,
     ELSEWHERE,
+    OF_PROGRAMS,
     OF_SECURITY,
     OF_SYSMON,
     SCRIPTS,
@@ -110,7 +111,7 @@ def _comes(policy: str) -> Iterator[tuple[tuple[str, int], frozenset[str]]]:
         if number == 4688 and "ProcessCreationIncludeCmdLine_Enabled" in set_here:
             fields += " CommandLine"
         yield (SECURITY, number), _names(fields.split(" "))
-    for channel, events in (ELSEWHERE if policy == "default" else ELSEWHERE | TASKS).items():
+    for channel, events in (ELSEWHERE | OF_PROGRAMS | ({} if policy == "default" else TASKS)).items():
         for number, own in events.items():
             yield (channel, number), _names(own.split("|"))
     if {"EnableScriptBlockLogging", "EnableModuleLogging"} <= set_here:

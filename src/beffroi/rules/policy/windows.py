@@ -274,6 +274,13 @@ ELSEWHERE: Final[dict[str, dict[int, str]]] = {
     POWERSHELL_CLASSIC: {400: "Data", 403: "Data", 600: "Data"},
     "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational": dict.fromkeys((21, 22, 23, 24, 25, 39, 40), "User|SessionID|Address"),
     "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational": {261: "listenerName", 1149: "Param1|Param2|Param3"},
+    "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational": {
+        98: "", 131: "ConnType|ClientIP", 132: "ChannelName|TunnelID", 140: "IPString", 148: "ChannelName|TunnelID",
+    },
+    "Microsoft-Windows-WinRM/Operational": {6: "connection", 91: "", 169: "username|authenticationMechanism"},
+    "Microsoft-Windows-Application-Experience/Program-Telemetry": {500: "ProcessId|StartTime|ExePath|FixID|FixName|Flags", 505: "ProcessId|StartTime|ExePath|FixID|FixName|Flags"},
+    "Microsoft-Windows-Application-Experience/Program-Compatibility-Assistant": {17: "ExePath|ResolverName"},
+    "Microsoft-Windows-Winsock-WS2HELP/Operational": {1: "Catalog|Category|GUID|Installer|LSPName"},
     "Microsoft-Windows-WMI-Activity/Operational": {
         5857: "ProviderName|Code|HostProcess|ProcessID|ProviderPath", 5858: "Id|ClientMachine|User|ClientProcessId|Component|Operation|ResultCode|PossibleCause",
         5860: "Namespace|Query|User|ClientMachine|PossibleCause", 5861: "Namespace|ESS|CONSUMER|PossibleCause",
@@ -303,6 +310,9 @@ SCRIPTS: Final[dict[int, str]] = {
 }
 """PowerShell's events that are asked for by two values of the registry. Without them it writes 4104 for scripts that it finds suspicious itself, which is
 not to be relied on and not counted."""
+
+OF_PROGRAMS: Final[dict[str, dict[int, str]]] = {"Veeam Backup": {110: "", 190: "", 23090: "", 28200: ""}}
+"""Logs of programs that a house may have: no policy of Windows concerns them, and where the program is, they come."""
 
 TASKS: Final[dict[str, dict[int, str]]] = {
     "Microsoft-Windows-TaskScheduler/Operational": dict.fromkeys((100, 102, 106, 129, 140, 141, 200, 201), _TASK),
