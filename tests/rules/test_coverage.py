@@ -124,6 +124,17 @@ def test_a_rule_about_all_of_windows_sees_where_its_condition_says_and_nowhere_e
     assert blind(anywhere, everything, {"Channel": "Elsewhere", "EventID": 1, "Image": "a"}) is None
 
 
+def test_a_rule_that_names_only_numbers_sees_where_such_events_have_its_fields() -> None:
+    key = {"key": {"EventID": [12, 13], "TargetObject": "x"}, "condition": "key"}
+    everything = {"product": "windows"}
+    quiet = {"Channel": "System", "EventID": 13}
+    assert advice(key, everything, quiet) == ["install Sysmon with events 12, 13"]
+    assert blind(key, everything, {"Channel": SYSMON, "EventID": 12, "TargetObject": "a"}) is None
+    assert blind(key, everything, {"Channel": "Forwarded", "EventID": 13, "TargetObject": "a"}) is None
+    service = {"new": {"EventID": [4697, 7045], "ServiceName": "x"}, "condition": "new"}
+    assert blind(service, everything, quiet) is None  # no service was installed yet
+
+
 def test_what_windows_only_traces_is_blind_without_advice() -> None:
     found = blind({"FileName": "x"}, {"product": "windows", "category": "file_access"}, SYSMON_1)
     assert found is not None

@@ -8,12 +8,14 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
 from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SERVICES, SYSMON, Target, targets, viewed
+from beffroi.rules.policy import POLICIES, comes
 from beffroi.rules.policy.windows import ELSEWHERE, OF_PROGRAMS, SUBCATEGORIES
 
 if TYPE_CHECKING:
@@ -135,16 +137,18 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
     condition = rule.condition
     advice: list[Message] = []
     why = ""
-    for target in _by_channel(places, rule, condition):
+    for target, said in _by_channel(places, rule, condition):
         missing: set[str] = set()
         come = False
         for channel, number in _groups(target, rule, by_channel, names):
             come = True
             available = _available(target.view, seen[channel, number])
-            settled_here = settled(condition, {"Channel": channel, "EventID": str(number)})
+            settled_here = _could(condition, channel, number)
             if _can_hold(settled_here, available)[0] and _can_hold(target.guard, available)[0]:
                 return None
             missing |= _missing(settled_here, available)
+        if not said:
+            continue
         if come and missing:
             why = why or f"its fields never come: {', '.join(sorted(missing))}"
             advice.append(_fields_advice(target, rule, missing))
@@ -155,20 +159,34 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
     return Blind(rule, why or "no event of its log source comes", tuple(dict.fromkeys(advice)))
 
 
-def _by_channel(places: Iterable[Target], rule: Rule, condition: Expr) -> Iterator[Target]:
-    """The places where a rule looks; one whose log source is all of Windows looks where its condition says, channel by channel."""
+def _by_channel(places: Iterable[Target], rule: Rule, condition: Expr) -> Iterator[tuple[Target, bool]]:
+    """(place where a rule looks, whether it says enough of it). A rule about all of Windows looks where its condition says, and where events of its
+    numbers are known to have its fields; it is looked for in whatever else comes as well, of which nothing can be advised."""
     for target in places:
-        named = [] if target.channels else sorted(_channels(condition))
-        for channel in named:
-            numbers = [
-                number
-                for number in rule.events or ()
-                if settled(condition, {"Channel": channel, "EventID": str(number)}) is not False
-            ]
+        if target.channels:
+            yield target, True
+            continue
+        found: dict[str, set[int]] = {channel: set() for channel in _channels(condition)}
+        for channel in found:
+            found[channel] = {number for number in rule.events or () if _could(condition, channel, number) is not False}
+        anywhere = settled(condition, {"Channel": ""}) is not False
+        for (channel, number), fields in _all_there_is() if anywhere else ():
+            if rule.events and number in rule.events and _can_hold(_could(condition, channel, number), fields)[0]:
+                found.setdefault(channel, set()).add(number)
+        for channel, numbers in sorted(found.items()):
             if numbers or (rule.events is None and settled(condition, {"Channel": channel}) is not False):
-                yield target._replace(channels=(channel,), events=frozenset(numbers) if numbers else None)
-        if not named or settled(condition, {"Channel": ""}) is not False:
-            yield target
+                yield target._replace(channels=(channel,), events=frozenset(numbers) if numbers else None), True
+        if anywhere:
+            yield target, not found
+
+
+def _could(condition: Expr, channel: str, number: int) -> Expr:
+    return settled(condition, {"Channel": channel, "EventID": str(number)})
+
+
+@lru_cache(maxsize=1)
+def _all_there_is() -> tuple[tuple[tuple[str, int], frozenset[str]], ...]:
+    return tuple(comes(POLICIES[-1]).items())
 
 
 _CHANNELS = {
