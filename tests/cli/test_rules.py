@@ -330,6 +330,7 @@ def test_a_layer_for_the_navigator_needs_no_recordings(run: Run, known: Path) ->
     assert (code, err) == (Exit.DONE, "")
     layer = json.loads(out)
     assert all(each["score"] > 0 and each["comment"] for each in layer["techniques"])
+    assert [layer] == rows(run("coverage", "--navigator", "-", "--rules", known, "--json"))
     assert len(layer["techniques"]) == len({each["techniqueID"] for each in layer["techniques"]}) > 0
 
 
@@ -370,6 +371,7 @@ def test_a_rule_that_is_switched_off_is_not_in_the_layer(run: Run, data: Path) -
 def test_the_policy_is_shown_or_written_as_it_lies_in_the_pack(run: Run, tmp_path: Path) -> None:
     code, out, err = run("policy")
     assert (code, out, err) == (Exit.DONE, SCRIPT.read_text("ascii"), "")
+    assert rows(run("policy", "--json")) == [{"name": "beffroi-audit.ps1", "text": out}]
     code, out, err = run("policy", "--output", tmp_path / "audit.ps1")
     assert (code, out) == (Exit.DONE, "")
     assert (tmp_path / "audit.ps1").read_bytes() == SCRIPT.read_bytes()

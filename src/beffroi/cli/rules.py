@@ -355,7 +355,8 @@ def _write_layer(shared: Shared, found: RuleSet, off: frozenset[str], result: "C
         say("The techniques that Beffroi's rules know; the number of a technique is that of its rules."),
         known, blind=say("known, but no rule can fire on what is sent"),
     )  # fmt: skip
-    text = orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    one_line = shared.json and str(where) == "-"
+    text = orjson.dumps(made, option=orjson.OPT_APPEND_NEWLINE | (0 if one_line else orjson.OPT_INDENT_2))
     if _written(where, text) and not shared.quiet:
         click.echo(
             say("The layer is in {path}: {count} techniques.", path=printable(shown(where)), count=number(len(made["techniques"]), spoken(shared.lang))),
@@ -390,9 +391,11 @@ def _written(where: Path, text: bytes) -> bool:
 @shared_options
 def write_policy(shared: Shared, output: Path) -> None:
     """The audit policy that Beffroi recommends for Windows, as a script that can be taken back (-Undo)."""
-    from beffroi.rules.policy import script
+    from beffroi.rules.policy import SCRIPT, script
 
-    if _written(output, script().encode("ascii")) and not shared.quiet:
+    if shared.json and str(output) == "-":
+        _print(shared, [{"name": SCRIPT.name, "text": script()}], [])
+    elif _written(output, script().encode("ascii")) and not shared.quiet:
         say = words(spoken(shared.lang))
         click.echo(
             say("The script is in {path}. Start it on Windows as administrator: powershell -ExecutionPolicy Bypass -File {name}", path=printable(shown(output)), name=printable(output.name)),
