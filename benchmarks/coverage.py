@@ -33,7 +33,9 @@ from beffroi.detect.ir import LEVELS
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.logs.formats.recordings import recordings
-from beffroi.rules.policy.gains import gains
+from beffroi.rules.policy import audited
+from beffroi.rules.policy.gains import gains, readers
+from beffroi.rules.policy.windows import SUBCATEGORIES, TAIL
 from beffroi.rules.repository import PACK, RuleSet, load
 
 ZONE = ZoneInfo("Europe/Brussels")
@@ -166,6 +168,28 @@ def policy_table(ours: RuleSet) -> Table:
     return Table("policy", "What Windows' audit policy lets the pack see", columns, rows)
 
 
+def lines_table(ours: RuleSet) -> Table:
+    said = {"": "nothing", "S": "successes", "F": "failures", "SF": "both"}
+    read = readers(ours)
+    rows = [
+        {
+            "name": each.name, "usual": said[SUBCATEGORIES[each.guid.removesuffix(TAIL)].usual], "recorded": said[each.recorded], "read": read[each.guid],
+        }
+        for each in audited()
+    ]  # fmt: skip
+    rows.sort(key=lambda row: -int(str(row["read"])))
+    columns = {
+        "name": ("subcategory", "s"), "usual": ("by itself, at most", "s"), "recorded": ("with the script", "s"), "read": ("rules of the pack that read it", "d"),
+    }  # fmt: skip
+    return Table(
+        "lines",
+        "What each line of `beffroi rules policy` is read by",
+        columns,
+        rows,
+        ["Silent parts of correlations among them."],
+    )
+
+
 # --- quiet logs, and logs under attack -------------------------------------------------------------------------------------------
 
 
@@ -265,7 +289,7 @@ def attacked_table(corpus: Path, player: Player, ours: RuleSet) -> Table:
 
 # --- all of it --------------------------------------------------------------------------------------------------------------------
 
-TABLES = ("recordings", "techniques", "policy", "quiet", "attacked")
+TABLES = ("recordings", "techniques", "policy", "lines", "quiet", "attacked")
 
 
 def tables(corpus: Path, wanted: Iterable[str], cache: Path, *, days: int, seed: int) -> Iterator[Table]:
@@ -287,6 +311,7 @@ def tables(corpus: Path, wanted: Iterable[str], cache: Path, *, days: int, seed:
                 {"Beffroi's pack": ours, "SigmaHQ's for Windows": windows(), "SigmaHQ's, all": everything()}
             ),
             "policy": lambda: policy_table(ours),
+            "lines": lambda: lines_table(ours),
             "quiet": lambda: quiet_table(corpus, player, days, seed),
             "attacked": lambda: attacked_table(corpus, player, ours),
         }

@@ -129,7 +129,7 @@ def test_the_coverage_counts_every_recording_and_tells_of_each_incident(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     tables = {table["key"]: table for table in json.loads(out.read_text("utf-8"))}
-    assert list(tables) == ["recordings", "techniques", "policy", "quiet", "attacked"]
+    assert list(tables) == ["recordings", "techniques", "policy", "lines", "quiet", "attacked"]
     *folders, together = tables["recordings"]["rows"]
     for name in ("all", "ours", "theirs"):
         assert together[name] == sum(row[name] for row in folders)

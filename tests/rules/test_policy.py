@@ -12,7 +12,7 @@ from beffroi.rules import policy
 from beffroi.rules.coverage import Inventory, coverage
 from beffroi.rules.pack import SILENT_LEVEL
 from beffroi.rules.policy import POLICIES, comes
-from beffroi.rules.policy.gains import about_windows, gains
+from beffroi.rules.policy.gains import about_windows, gains, readers
 from beffroi.rules.policy.windows import ALWAYS, OF_SECURITY, SUBCATEGORIES, TAIL
 from beffroi.rules.repository import PACK, RuleSet, load
 
@@ -190,6 +190,15 @@ def test_the_gains_count_what_speaks_and_rise_from_policy_to_policy(pack: RuleSe
     assert default.rules < recommended.rules <= sysmon.rules <= everything.rules
     assert 0 < default.correlations < recommended.correlations <= sysmon.correlations <= everything.correlations
     assert default.techniques < recommended.techniques <= sysmon.techniques <= everything.techniques
+
+
+def test_the_readers_of_a_line_are_the_rules_that_ask_for_its_events(pack: RuleSet) -> None:
+    by_name = {line.name: readers(pack)[line.guid] for line in policy.audited()}
+    commands = [rule for rule in about_windows(pack.rules) if rule.logsource.category == "process_creation"]
+    assert by_name["Process Creation"] >= len(commands) > 0
+    shares = [rule for rule in about_windows(pack.rules) if rule.events == frozenset({5145})]
+    assert by_name["Detailed File Share"] >= len(shares) > 0
+    assert by_name["Logoff"] < by_name["Logon"] < by_name["Process Creation"]
 
 
 def test_a_correlation_about_other_sources_is_no_gain_of_windows(pack: RuleSet) -> None:

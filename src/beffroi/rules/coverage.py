@@ -180,6 +180,18 @@ def _by_channel(places: Iterable[Target], rule: Rule, condition: Expr) -> Iterat
             yield target, not found
 
 
+def looks_at(rule: Rule, channel: str, number: int, fields: frozenset[str]) -> bool:
+    """Whether a rule can fire on an event of that channel and number which has those fields."""
+    condition = rule.condition
+    for target in targets(rule.logsource) or ():
+        here = not target.channels or channel in target.channels
+        if here and all(events is None or number in events for events in (target.events, rule.events)):
+            available = _available(target.view, fields)
+            if all(_can_hold(expr, available)[0] for expr in (_could(condition, channel, number), target.guard)):
+                return True
+    return False
+
+
 def _could(condition: Expr, channel: str, number: int) -> Expr:
     return settled(condition, {"Channel": channel, "EventID": str(number)})
 

@@ -101,22 +101,22 @@ def comes(policy: str) -> Mapping[tuple[str, int], frozenset[str]]:
 
 def _comes(policy: str) -> Iterator[tuple[tuple[str, int], frozenset[str]]]:
     recorded = {guid: each.usual for guid, each in SUBCATEGORIES.items()}
-    set_here = {value.name for value in values()} if policy != "default" else set()
+    set_here = {(value.key.rsplit("\\", 2)[1], value.name) for value in values()} if policy != "default" else set()
     if policy != "default":
         for line in audited():
             own = line.guid.removesuffix(TAIL)
             recorded[own] = "".join(sorted({*recorded[own], *line.recorded}, reverse=True))
     for number in sorted({*ALWAYS, *_numbers(recorded)}):
         fields = OF_SECURITY.get(number, _SUBJECT)
-        if number == 4688 and "ProcessCreationIncludeCmdLine_Enabled" in set_here:
+        if number == 4688 and ("System", "ProcessCreationIncludeCmdLine_Enabled") in set_here:
             fields += " CommandLine"
         yield (SECURITY, number), _names(fields.split(" "))
     for channel, events in (ELSEWHERE | OF_PROGRAMS | ({} if policy == "default" else TASKS)).items():
         for number, own in events.items():
             yield (channel, number), _names(own.split("|"))
-    if {"EnableScriptBlockLogging", "EnableModuleLogging"} <= set_here:
-        for number, own in SCRIPTS.items():
-            yield (POWERSHELL[0], number), _names(own.split("|"))
+    for number, name in ((4103, "EnableModuleLogging"), (4104, "EnableScriptBlockLogging")):
+        if ("PowerShell", name) in set_here:  # PowerShell 7 has keys of its own, under another name
+            yield (POWERSHELL[0], number), _names(SCRIPTS[number].split("|"))
     if policy == "sysmon":
         for number, own in OF_SYSMON.items():
             yield (SYSMON, number), _names(own.split(" "))

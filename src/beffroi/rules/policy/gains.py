@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from beffroi.core.attack import techniques_of
 from beffroi.detect.correlation import silenced
 from beffroi.detect.ir import Rule
-from beffroi.rules.coverage import coverage, hearing
-from beffroi.rules.policy import POLICIES, comes
+from beffroi.detect.logsources import SECURITY
+from beffroi.rules.coverage import coverage, hearing, looks_at
+from beffroi.rules.policy import POLICIES, audited, comes
+from beffroi.rules.policy.windows import SUBCATEGORIES, TAIL
 from beffroi.rules.repository import RuleSet
 
 if TYPE_CHECKING:
@@ -36,6 +38,34 @@ def gains(ruleset: RuleSet) -> tuple[Gain, ...]:
     others = {rule.id for rule in ruleset.rules} - {rule.id for rule in windows}
     everything = _gain("all", ruleset, windows, others)
     return (*(_gain(policy, ruleset, coverage(windows, comes(policy)).able, others) for policy in POLICIES), everything)
+
+
+def readers(ruleset: RuleSet) -> dict[str, int]:
+    """GUID of each subcategory that the script has recorded → how many rules, the silent parts of correlations among them, can fire on an event
+    that it writes. Of rules that look at several sorts of events each counts for all of them."""
+    seen, found = comes("recommended"), dict[str, int]()
+    for line in audited():
+        subcategory = SUBCATEGORIES[line.guid.removesuffix(TAIL)]
+        numbers = {
+            *(subcategory.success if "S" in line.recorded else ()),
+            *(subcategory.failure if "F" in line.recorded else ()),
+        }
+        found[line.guid] = sum(
+            any(
+                looks_at(rule, SECURITY, number, seen[SECURITY, number])
+                for number in sorted(numbers)
+                if _names(rule, number)
+            )
+            for rule in about_windows(ruleset.rules)
+        )
+    return found
+
+
+def _names(rule: Rule, number: int) -> bool:
+    """Whether a rule asks for that event by its number, itself or by its category: one about all of a log reads everything there."""
+    return (rule.events is not None and number in rule.events) or (
+        rule.logsource.category == "process_creation" and number == 4688
+    )
 
 
 def _gain(policy: str, ruleset: RuleSet, able: Iterable[Rule], others: AbstractSet[str]) -> Gain:
