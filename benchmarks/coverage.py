@@ -204,7 +204,7 @@ def lines(path: Path) -> Iterator[tuple[datetime, str, str, bytes]]:
 
 
 def quiet_table(corpus: Path, player: Player, days: int, seed: int) -> Table:
-    played: dict[str, tuple[Iterable[Any], float | None]] = {}
+    played: dict[str, tuple[Iterable[Any], int]] = {}
     notes = [
         "No ordinary Windows event log is in the corpus: SigmaHQ's regression data hold what must fire, nothing innocent."
     ]
@@ -227,10 +227,10 @@ def quiet_table(corpus: Path, player: Player, days: int, seed: int) -> Table:
         rows.append(
             {
                 "what": name, "events": outcome.events, "matches": len(outcome.matches), "low": len(outcome.incidents) - len(loud),
-                "loud": len(loud), "week": len(loud) / lasts * 7 if lasts else None, "month": len(loud) / lasts * 30 if lasts else None,
+                "loud": len(loud), "week": len(loud) / lasts * 7, "month": len(loud) / lasts * 30,
             }
         )  # fmt: skip
-        notes += [f"{name}: {_told(outcome, number)}" for number in outcome.incidents]
+        notes += [f"{name}: {alike}" for alike in _alike(outcome)]
         slight = Counter(f"{each.title} ({each.level})" for each in outcome.matches if each.incident is None)
         if slight:
             notes.append(f"{name}, too slight for an incident: {_listed(slight)}")
@@ -250,6 +250,15 @@ def _told(outcome: Outcome, incident: int) -> str:
     some = outcome.incidents[incident]
     titles = Counter(each.title for each in some)
     return f"{outcome.severity(incident)}, {some[0].time[:16]}, {some[0].host}: {_listed(titles)}"
+
+
+def _alike(outcome: Outcome) -> Iterator[str]:
+    """The incidents, those of the same severity and rules together, the most frequent first: how many, and the first of them."""
+    sorts: dict[tuple[str, frozenset[str]], list[int]] = {}
+    for number, some in outcome.incidents.items():
+        sorts.setdefault((outcome.severity(number), frozenset(each.title for each in some)), []).append(number)
+    for numbers in sorted(sorts.values(), key=len, reverse=True):
+        yield f"{len(numbers)} ×, the first: {_told(outcome, numbers[0])}"
 
 
 def _listed(titles: Counter[str]) -> str:
