@@ -26,7 +26,7 @@ def layer(name: str, description: str, known: Iterable[Known], *, blind: str) ->
     """The layer as JSON takes it. `blind` is what the legend calls techniques whose rules cannot fire; their score is 0."""
     by_technique: dict[Technique, list[Known]] = {}
     for each in known:
-        for technique in techniques_of(each.tags):
+        for technique in {*techniques_of(each.tags)}:  # two numbers of old may be one technique by now
             by_technique.setdefault(technique, []).append(each)
     techniques = [_entry(technique, rules) for technique, rules in sorted(by_technique.items())]
     most = max((each["score"] for each in techniques), default=0)
