@@ -64,6 +64,8 @@ $Audit = @(
     @('{0CCE921D-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Kernel Object: who reads the memory that holds passwords (4663 on lsass, which Windows marks itself since Windows 10).
     @('{0CCE921F-69AE-11D9-BED3-505054503030}', 'Success'),
+    # Certification Services: certificates asked for and given (4886, 4887), on machines that give them and are told to by certutil as well.
+    @('{0CCE9221-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Other Object Access Events: scheduled tasks made and changed (4698, 4702), by which intruders stay.
     @('{0CCE9227-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Audit Policy Change: somebody who switches this very recording off (4719).

@@ -182,6 +182,8 @@ OF_SECURITY: Final[dict[int, str]] = {
     4794: f"{_SUBJECT} Workstation Status",
     **dict.fromkeys((4798, 4799), f"{_SUBJECT} {_TARGET} CallerProcessId CallerProcessName"),
     **dict.fromkeys((4800, 4801), "TargetUserSid TargetUserName TargetDomainName TargetLogonId SessionId"),
+    4886: "RequestId Requester Attributes",
+    **dict.fromkeys((4887, 4888), "RequestId Requester Attributes Disposition SubjectKeyIdentifier Subject"),
     4907: f"{_OBJECT} OldSd NewSd",
     4946: "ProfileChanged RuleId RuleName",
     4985: f"{_SUBJECT} TransactionId NewState ResourceManager ProcessId ProcessName",
@@ -251,7 +253,7 @@ _THREAT: Final = (
 )
 _DEFENDER: Final = "Product Name|Product Version"
 _TASK: Final = "TaskName|UserContext|UserName|InstanceId|ActionName|Path|ProcessID|Priority|ResultCode|TaskInstanceId"
-_SERVICE: Final = "param1|param2|param3|param4"
+_SERVICE: Final = "param1|param2|param3|param4|Binary"
 
 ELSEWHERE: Final[dict[str, dict[int, str]]] = {
     "System": {
@@ -295,6 +297,7 @@ ELSEWHERE: Final[dict[str, dict[int, str]]] = {
         **dict.fromkeys((2002, 2003), "SettingType|SettingValueSize|SettingValue|SettingValueString|Profiles|Origin|ModifyingUser|ModifyingApplication"),
     },
     "Microsoft-Windows-CodeIntegrity/Operational": {3033: "FileNameBuffer|ProcessNameBuffer", 3077: "File Name|Process Name"},
+    "Microsoft-Windows-BitLocker/BitLocker Management": {768: "VolumeName|VolumeMountPoint", 845: ""},
     "Microsoft-Windows-Ntfs/Operational": {142: "DeviceName"},
     "Microsoft-Windows-PrintService/Admin": {808: "PluginDllName|ErrorCode"},
     "Microsoft-Windows-SMBServer/Operational": {1001: "UserName|ClientName"},
@@ -311,8 +314,11 @@ SCRIPTS: Final[dict[int, str]] = {
 """PowerShell's events that are asked for by two values of the registry. Without them it writes 4104 for scripts that it finds suspicious itself, which is
 not to be relied on and not counted."""
 
-OF_PROGRAMS: Final[dict[str, dict[int, str]]] = {"Veeam Backup": {110: "", 190: "", 23090: "", 28200: ""}}
-"""Logs of programs that a house may have: no policy of Windows concerns them, and where the program is, they come."""
+OF_PROGRAMS: Final[dict[str, dict[int, str]]] = {
+    "Veeam Backup": dict.fromkeys((110, 190, 23090, 28200), ""),
+    "Microsoft-Windows-Hyper-V-Worker-Admin": dict.fromkeys((18500, 18502, 18504, 18508, 18514), "VmName|VmId"),
+}
+"""Logs of programs and roles that a house may have: no policy of Windows concerns them, and where the program is, they come."""
 
 TASKS: Final[dict[str, dict[int, str]]] = {
     "Microsoft-Windows-TaskScheduler/Operational": dict.fromkeys((100, 102, 106, 129, 140, 141, 200, 201), _TASK),
