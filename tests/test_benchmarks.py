@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import archive, correlation, material, own_values, peers
+from benchmarks import archive, correlation, coverage, material, own_values, peers
 from benchmarks.measure import Command, Failed, Runs, Usage, in_turn, peak_memory, run, unsteady
 from benchmarks.tables import Table
 from benchmarks.targets import against_targets
@@ -115,6 +115,36 @@ def test_the_smallest_run_of_the_grouping_prints_every_table(corpus: Path, root:
     assert len(tables["two"]["rows"]) == 20
     assert tables["anywhere"]["rows"][-1]["pairs"] == 2
     assert "From a match in the service's store to its incident there, 3 times" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_coverage_counts_every_recording_and_tells_of_each_incident(
+    corpus: Path, root: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    command = ["benchmarks/coverage.py", "--days", "1", "--json", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = {table["key"]: table for table in json.loads(out.read_text("utf-8"))}
+    assert list(tables) == ["recordings", "techniques", "policy", "lines", "quiet", "attacked"]
+    *folders, together = tables["recordings"]["rows"]
+    for name in ("all", "ours", "theirs"):
+        assert together[name] == sum(row[name] for row in folders)
+    assert together["all"] == 277
+    assert 0 < together["ours"] <= 277
+    assert [row["rules"] > 0 for row in tables["policy"]["rows"]] == [True] * 4
+    mac = tables["quiet"]["rows"][0]
+    assert (mac["events"], mac["loud"]) == (2_000, 0)
+    assert [(row["events"], row["guessing"] > 0) for row in tables["attacked"]["rows"]] == [(2_000, True)] * 2
+
+
+def test_a_line_of_old_has_the_time_it_names_and_one_without_that_of_the_line_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"Jul  1 09:00:55 host kernel: x\n\tand more\nJul  1 08:00:00 host kernel: y\n")
+    assert [at.strftime("%m-%d %H:%M:%S") for at, *_ in coverage.lines(path)] == ["07-01 09:00:55"] * 3
 
 
 @pytest.mark.slow
