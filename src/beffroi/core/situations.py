@@ -97,20 +97,27 @@ _OF_TECHNIQUE: Final = {number: situation for situation, numbers in _TECHNIQUES.
 """Every technique of ATT&CK, and the sub-techniques that tell of something else than theirs."""
 
 
-_GENERAL: Final = ("foreign-code", "data-falsified")
+_GENERAL: Final = ("foreign-code", "data-falsified", UNKNOWN)
 """Said only where nothing else is: almost every attack runs something."""
+
+
+def latest(situations: Iterable[str]) -> str:
+    """The one of these that an attack comes to last; `unknown` where there is none."""
+    known = [each for each in situations if each in SITUATIONS]
+    return max(known, key=lambda each: (each not in _GENERAL, each != UNKNOWN, SITUATIONS.index(each)), default=UNKNOWN)
 
 
 def situation_of(tags: Iterable[str]) -> str:
     """The situation that a rule with these tags tells of, one of SITUATIONS."""
     parts = [tag.lower() for tag in tags]
-    for tag in parts:
-        if tag.startswith(NAMESPACE) and tag.removeprefix(NAMESPACE) in SITUATIONS:
-            return tag.removeprefix(NAMESPACE)
+    named = [tag.removeprefix(NAMESPACE) for tag in parts if tag.startswith(NAMESPACE)]
+    named = [each for each in named if each in SITUATIONS]
+    if named:
+        return latest(named)
     own = [tag.removeprefix("attack.").replace("_", "-") for tag in parts if tag.startswith("attack.")]
     found = [each for each in map(_of_technique, own) if each is not None]
     if found:
-        return max(found, key=lambda each: (each not in _GENERAL, SITUATIONS.index(each)))
+        return latest(found)
     return next((_OF_TACTIC[name] for name in own if name in _OF_TACTIC), UNKNOWN)
 
 
