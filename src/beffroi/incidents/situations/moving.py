@@ -37,7 +37,7 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("Strangers who have just come in find their way like this; your IT provider does too."),
         steps=(
-            ("nurse", parts.IS_IT_YOU),
+            ("director", parts.IS_IT_YOU),
             ("provider", message("If it was not you: find out how they came in, and close that way.")),
         ),
         call=(parts.PROVIDER_BY_DAY,),

@@ -61,7 +61,7 @@ TEAM: Final = message(
     "Accuse nobody and do not speak of it in the team: it may be a mistake, or somebody else with that account."
 )
 PRESS: Final = message(
-    "Say nothing to families, to the press or on social networks before the director has decided what is said."
+    "Say nothing to families, to the press or on social media before the director has decided what is said."
 )
 BLACKMAIL: Final = message(
     "Do not answer the blackmailers and promise nothing. Only the director speaks to families and press, with the police."

@@ -31,7 +31,7 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("A colleague may have arrived or left; or a stranger is making a door for himself."),
         steps=(
-            ("director", message("Check whether somebody has just arrived, left or changed jobs in the house.")),
+            ("director", message("Check whether somebody has just arrived, left or changed jobs.")),
             ("provider", message("If nobody asked for it: undo the change and close the account.")),
         ),
         call=(parts.LATER,),
@@ -62,12 +62,9 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("They see the screen and use the keyboard, residents' files included."),
         steps=(
-            ("nurse", message("Ask who it is: your IT provider, a supplier, or somebody who rang up?")),
+            ("nurse", message("Ask who it is: your provider, a supplier, or somebody who rang up?")),
             ("nurse", message("If nobody knows, take {machine} off the network (cable or Wi-Fi).")),
-            (
-                "provider",
-                message("Remove the program if it is not yours, and change the passwords typed on that machine."),
-            ),
+            ("provider", message("Remove the program if it is not yours, and change the passwords typed there.")),
         ),
         call=(parts.PROVIDER,),
         silent=parts.CALLER,
@@ -126,9 +123,9 @@ WORDS: Final[dict[str, Situation]] = {
             message("With the account {account}, something was run that does not belong to daily work."),
             message("On a machine of the house, something was run that does not belong to daily work."),
         ),
-        why=message("It may be maintenance; attackers use the same tools to settle in a house."),
+        why=message("It may be maintenance; attackers use the same tools to settle in."),
         steps=(
-            ("nurse", parts.IS_IT_YOU),
+            ("director", parts.IS_IT_YOU),
             (
                 "provider",
                 message("Look at what was run, and by whom; if nobody knows, take the machine off the network."),
