@@ -175,7 +175,7 @@ def _act(entry: ledger.Entry) -> Message:
     said = details.get("comment")
     match entry.action:
         case "incidents.open":
-            what = message("opened")
+            what = message("the incident was opened")
         case "incidents.take":
             what = message("taken")
         case "incidents.close":

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from beffroi.core.model import Message
+from beffroi.core.model import Message, message
 from beffroi.core.wording import LANGUAGES, Words, moment, number
 from beffroi.incidents.situations import people
 
@@ -91,8 +91,10 @@ def _folded(part: dict[str, Any], say: Words) -> Iterable[str]:
     yield ""
     yield say("Rules that held:")
     for rule in part["rules"]:
-        count = say("{count} times", count=rule["count"])
-        yield f"  {say(Message.from_plain(rule['title']))} ({rule['id']}, {levels(say)[rule['level']]}, {count})"
+        title = Message.from_plain(rule["title"])
+        if rule["count"] > 1:
+            title = message("{what} ({count:,} times)", what=title, count=rule["count"])
+        yield "  " + say("{what}: {text}", what=title, text=f"{levels(say)[rule['level']]}, {rule['id']}")
         for name, value in rule["fields"].items():
             yield f"    {name}: {value}"
     for each in part["commands"]:
