@@ -40,7 +40,7 @@ def test_an_incident_tells_what_the_contract_names(two: Store) -> None:
             "closed_as", "timeline"} <= row.keys()  # fmt: skip
     assert {"kind": "account", "value": "anne", "role": "actor"} in row["entities"]
     assert text(row["title"]) == "Rule r, on pc-1"
-    assert [text(each["what"]) for each in row["timeline"]] == ["Rule r", "Rule next", "opened"]
+    assert [text(each["what"]) for each in row["timeline"]] == ["Rule r", "Rule next", "the incident was opened"]
     assert [each["match"] for each in row["evidence"]] == [1, 2]
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beffroi.core.model import UnfitError, message
-from beffroi.core.wording import LANGUAGES
+from beffroi.core.model import LANGUAGES, UnfitError, message
 
 LONGEST: Final = 200  # characters of it
 
