@@ -1,6 +1,5 @@
 """Every rule leads to a situation, the nearest that its tags allow."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -49,14 +48,10 @@ def test_the_table_names_no_technique_that_is_not_there() -> None:
     assert len(numbers) == len(set(numbers))
 
 
-CORPUS = os.environ.get("BEFFROI_CORPUS", "")
-
-
-@pytest.mark.skipif(not CORPUS, reason="needs the corpus")
-def test_every_tagged_rule_of_sigmahq_leads_to_a_situation() -> None:
+def test_every_tagged_rule_of_sigmahq_leads_to_a_situation(corpus: Path) -> None:
     tags = [
         [str(tag) for tag in rule.get("tags") or ()]
-        for path in Path(CORPUS).glob("sigma/rules*/**/*.yml")
+        for path in corpus.glob("sigma/rules*/**/*.yml")
         for rule in yaml.load_all(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         if "title" in rule
     ]

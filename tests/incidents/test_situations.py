@@ -10,7 +10,18 @@ from beffroi.core.attack import TACTICS
 from beffroi.core.model import Message
 from beffroi.core.situations import SITUATIONS
 from beffroi.core.wording import LANGUAGES, words
-from beffroi.incidents.situations import PEOPLE, PLACES, WORDS, happened, people, steps, words_of
+from beffroi.incidents.situations import (
+    PEOPLE,
+    PLACES,
+    WORDS,
+    calls,
+    doubt,
+    happened,
+    parts,
+    people,
+    steps,
+    words_of,
+)
 from beffroi.incidents.traces import Entity
 
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
@@ -82,6 +93,20 @@ JARGON = {
 def test_no_word_must_be_looked_up(language: str) -> None:
     jargon = re.compile(rf"\b(?:{JARGON[language]})\b", re.IGNORECASE)
     assert [each.text for each in measured(language) if jargon.search(each.text)] == []
+
+
+def test_what_is_grave_waits_for_nobody_and_what_is_not_wakes_nobody() -> None:
+    for name in SITUATIONS:
+        grave, slight = calls(name, grave=True), calls(name, grave=False)
+        assert parts.LATER not in grave
+        assert parts.PROVIDER_BY_DAY not in grave
+        assert grave
+        assert {parts.PROVIDER, parts.POLICE, parts.CCB, parts.COMPLAINT}.isdisjoint(slight)
+        assert slight
+    assert calls("files-encrypted", grave=True)[:2] == [parts.PROVIDER, parts.POLICE]
+    assert calls("password-guessing", grave=False) == [parts.LATER]
+    assert doubt(grave=True) is None
+    assert doubt(grave=False) is not None
 
 
 # --- one glossary ------------------------------------------------------------------------------------------------------------------

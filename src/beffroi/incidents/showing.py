@@ -12,8 +12,8 @@ from beffroi.core.situations import situation_of
 from beffroi.detect.ir import LEVELS
 from beffroi.detect.values import iso_of, micros_of
 from beffroi.incidents import records
-from beffroi.incidents.judging import Facts, urgency
-from beffroi.incidents.situations import steps, words_of
+from beffroi.incidents.judging import HIGH, Facts, urgency
+from beffroi.incidents.situations import calls, doubt, steps, words_of
 from beffroi.incidents.technical import technical
 from beffroi.store import ledger, settings
 from beffroi.store.tables import incidents, matches, strands
@@ -55,7 +55,7 @@ def whole(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any
     done = list(_acts(connection, row.id))
     told["did"] = [each for each in done if each["by"] == records.SYSTEM]
     told["timeline"] = sorted([*told["timeline"], *done], key=lambda each: each["time"])
-    told |= _explained(told["situation"], _details(row))
+    told |= _explained(told["situation"], _details(row), grave=LEVELS.index(row.severity) >= HIGH)
     told["joined"] = [
         Message.from_plain(msgspec.json.decode(why)).to_plain()
         for why in connection.scalars(
@@ -84,13 +84,14 @@ def _situation(details: records.Details) -> str:
     return details.situation or situation_of(f"attack.{each}" for each in details.techniques)
 
 
-def _explained(situation: str, details: records.Details) -> dict[str, Any]:
+def _explained(situation: str, details: records.Details, *, grave: bool) -> dict[str, Any]:
     """What people are told of a situation."""
-    told = words_of(situation)
+    told, unsure = words_of(situation), doubt(grave=grave)
     return {
+        "doubt": None if unsure is None else unsure.to_plain(),
         "why": told.why.to_plain(),
         "steps": [{"who": who, "text": what.to_plain()} for who, what in steps(situation, details.entities)],
-        "call": [each.to_plain() for each in told.call],
+        "call": [each.to_plain() for each in calls(situation, grave=grave)],
         "silent": told.silent.to_plain(),
     }
 

@@ -30,6 +30,8 @@ def _for_people(row: dict[str, Any], say: Words, zone: str, language: str) -> It
     if own is not None:
         yield own
     yield say(Message.from_plain(row["what"]))
+    if row["doubt"] is not None:
+        yield say(Message.from_plain(row["doubt"]))
     yield ""
     yield say("Why it matters:")
     yield "  " + say(Message.from_plain(row["why"]))
@@ -123,7 +125,7 @@ def own_sentence(says: dict[str, str], language: str) -> str | None:
 def worded(row: dict[str, Any], say: Words, language: str) -> dict[str, Any]:
     """An incident with each of its messages beside its words."""
     both = dict(row)
-    for name in ("title", "what", "urgent", "why", "silent", "course"):
+    for name in ("title", "what", "urgent", "doubt", "why", "silent", "course"):
         if row.get(name) is not None:
             both[name] = _both(row[name], say)
     for name in ("reasons", "joined", "call"):

@@ -11,7 +11,7 @@ from typing import Final, get_args
 from beffroi.core.model import Message, message
 from beffroi.core.situations import UNKNOWN
 from beffroi.core.wording import Words
-from beffroi.incidents.situations import blocking, entering, money, moving, staying, stealing
+from beffroi.incidents.situations import blocking, entering, money, moving, parts, staying, stealing
 from beffroi.incidents.situations.parts import Person, Situation
 from beffroi.incidents.traces import Entity
 
@@ -44,6 +44,28 @@ def steps(situation: str, entities: Sequence[Entity]) -> list[tuple[Person, Mess
     """What to do now, in its order, and who does it."""
     known = {"machine": message("the machine concerned"), **_known(entities)}
     return [(who, _filled(what, known)) for who, what in words_of(situation).steps]
+
+
+def calls(situation: str, *, grave: bool) -> list[Message]:
+    """Whom to call. What is grave enough to wake somebody waits for nobody's working hours; what is not proves nothing yet, so no police is
+    called for it."""
+    found = words_of(situation).call
+    if grave:
+        return list(dict.fromkeys(parts.PROVIDER if each in _PROVIDER else each for each in found))
+    return list(
+        dict.fromkeys(
+            parts.PROVIDER_BY_DAY if each is parts.PROVIDER else each for each in found if each not in _AUTHORITIES
+        )
+    )
+
+
+_PROVIDER: Final = (parts.PROVIDER, parts.PROVIDER_BY_DAY, parts.LATER)
+_AUTHORITIES: Final = (parts.POLICE, parts.COMPLAINT, parts.CCB)
+
+
+def doubt(*, grave: bool) -> Message | None:
+    """What is said besides where the signs are too slight to prove what the words say."""
+    return None if grave else message("This sign alone is no proof: ask first, then act.")
 
 
 def people(say: Words) -> dict[str, str]:

@@ -48,12 +48,7 @@ WORDS: Final[dict[str, Situation]] = {
             ("nurse", parts.PAPER),
             ("director", parts.NOTE_TIME),
         ),
-        call=(
-            parts.PROVIDER,
-            parts.COMPLAINT,
-            parts.CCB,
-            parts.DATA_AUTHORITY,
-        ),
+        call=(parts.PROVIDER, parts.COMPLAINT, parts.CCB, parts.DATA_AUTHORITY,),
         silent=parts.COMPUTERS,
     ),
     "password-guessing": Situation(
@@ -68,7 +63,7 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("As soon as one is right, a stranger reads everything that person may read."),
         steps=(
             ("nurse", message("Ask the person by phone whether they mistyped or forgot their password.")),
-            ("provider", message("Check that no attempt succeeded, and block where they come from.")),
+            ("provider", message("Check that no attempt succeeded, and block the addresses they come from.")),
             ("director", message("Have a second check switched on for all staff: a code on the mobile phone.")),
         ),
         call=(parts.LATER,),
@@ -82,15 +77,9 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("One weak password in the whole team is enough to get in."),
         steps=(
-            ("provider", message("Check at once whether one attempt succeeded, and block where they come from.")),
-            (
-                "nurse",
-                message("Tell the team: approve no sign-in on your mobile phone that you did not start yourself."),
-            ),
-            (
-                "director",
-                message("Have weak passwords changed this week, and a code on the mobile phone asked of everybody."),
-            ),
+            ("provider", message("Check at once whether one attempt succeeded, and block the addresses they come from.")),
+            ("nurse", message("Tell the team: approve no sign-in on your mobile phone that you did not start yourself.")),
+            ("director", message("Have weak passwords changed this week, and a code on the mobile phone asked of everybody.")),
         ),
         call=(parts.PROVIDER_BY_DAY,),
         silent=parts.NOTHING,
@@ -108,11 +97,7 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", parts.CLOSE_ACCOUNT),
             ("director", parts.NOTE_TIME),
         ),
-        call=(
-            parts.PROVIDER,
-            parts.COMPLAINT,
-            parts.DATA_AUTHORITY,
-        ),
+        call=(parts.PROVIDER, parts.COMPLAINT, parts.DATA_AUTHORITY,),
         silent=parts.HOLDER,
     ),
     "sign-in-from-elsewhere": Situation(
@@ -125,10 +110,7 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("It may be a colleague on holiday; it may be a stranger with their password."),
         steps=(
             ("nurse", parts.RING_PERSON),
-            (
-                "provider",
-                message("If it was not them: close the account, end its open sessions and change the password."),
-            ),
+            ("provider", message("If it was not them: close the account, end its open sessions and change the password.")),
             ("director", message("If nobody can be reached, have the account closed until tomorrow.")),
         ),
         call=(parts.PROVIDER,),
@@ -158,10 +140,7 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", message("Withdraw the application's access, and look at what it has read.")),
             ("director", message("Have it set so that only your provider can admit new applications.")),
         ),
-        call=(
-            parts.PROVIDER_BY_DAY,
-            parts.DATA_AUTHORITY,
-        ),
+        call=(parts.PROVIDER_BY_DAY, parts.DATA_AUTHORITY,),
         silent=parts.MAIL,
     ),
     "attachment-opened": Situation(
@@ -175,10 +154,7 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", parts.OFF_NETWORK),
             ("nurse", message("Ask what was opened, and who else received the same message.")),
-            (
-                "provider",
-                message("Examine the machine before it goes back on the network, and delete the message everywhere."),
-            ),
+            ("provider", message("Examine the machine before it goes back on the network, and delete the message everywhere.")),
         ),
         call=(parts.PROVIDER,),
         silent=parts.FORWARD,
@@ -192,10 +168,7 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("Nothing has been taken yet: now is the time to close the doors."),
         steps=(
             ("provider", message("Look at the signs below, and close what can be seen from outside.")),
-            (
-                "director",
-                message("Remind the team: no codes, no names and no hours of duty to strangers on the phone."),
-            ),
+            ("director", message("Remind the team: no codes, no names and no hours of duty to strangers on the phone.")),
         ),
         call=(parts.LATER,),
         silent=parts.NOTHING,
