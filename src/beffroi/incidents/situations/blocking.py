@@ -17,9 +17,16 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", parts.OFF_NETWORK),
             ("provider", message("Disconnect the backups from everything at once, and check which are still good.")),
-            ("nurse", message("Print the lists care needs, while it still works: medication, allergies, phone numbers.")),
+            (
+                "nurse",
+                message("Print the lists care needs, while it still works: medication, allergies, phone numbers."),
+            ),
         ),
-        call=(parts.PROVIDER, parts.POLICE, parts.CCB,),
+        call=(
+            parts.PROVIDER,
+            parts.POLICE,
+            parts.CCB,
+        ),
         silent=parts.COMPUTERS,
     ),
     "files-encrypted": Situation(
@@ -35,7 +42,12 @@ WORDS: Final[dict[str, Situation]] = {
             ("nurse", parts.PAPER),
             ("provider", message("Separate servers and backups at once; restore nothing before the way in is found.")),
         ),
-        call=(parts.PROVIDER, parts.POLICE, parts.CCB, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.POLICE,
+            parts.CCB,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.BLACKMAIL,
     ),
     "files-deleted": Situation(
@@ -49,7 +61,10 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", message("Ask whether somebody is tidying up on purpose.")),
             ("nurse", message("If nobody knows, take {machine} off the network (cable or Wi-Fi).")),
-            ("provider", message("Stop the account, keep the disk as it is, and bring the files back from the backup.")),
+            (
+                "provider",
+                message("Stop the account, keep the disk as it is, and bring the files back from the backup."),
+            ),
         ),
         call=(parts.PROVIDER,),
         silent=parts.TEAM,
@@ -65,7 +80,12 @@ WORDS: Final[dict[str, Situation]] = {
             ("nurse", parts.PAPER),
             ("provider", message("Separate all machines and backups from each other and from the internet.")),
         ),
-        call=(parts.PROVIDER, parts.POLICE, parts.CCB, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.POLICE,
+            parts.CCB,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.BLACKMAIL,
     ),
     "machines-stopped": Situation(
@@ -92,7 +112,10 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("Telephone, email or care records may fail; sometimes the flood hides another attack."),
         steps=(
-            ("provider", message("Have the internet supplier filter the flood, and look for another attack behind it.")),
+            (
+                "provider",
+                message("Have the internet supplier filter the flood, and look for another attack behind it."),
+            ),
             ("nurse", message("Use paper and telephone for what no longer works.")),
             ("director", message("Check the latest payments and orders: a flood of emails often hides a fraud.")),
         ),

@@ -48,7 +48,12 @@ WORDS: Final[dict[str, Situation]] = {
             ("nurse", parts.PAPER),
             ("director", parts.NOTE_TIME),
         ),
-        call=(parts.PROVIDER, parts.COMPLAINT, parts.CCB, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.COMPLAINT,
+            parts.CCB,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.COMPUTERS,
     ),
     "password-guessing": Situation(
@@ -77,9 +82,18 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("One weak password in the whole team is enough to get in."),
         steps=(
-            ("provider", message("Check at once whether one attempt succeeded, and block the addresses they come from.")),
-            ("nurse", message("Tell the team: approve no sign-in on your mobile phone that you did not start yourself.")),
-            ("director", message("Have weak passwords changed this week, and a code on the mobile phone asked of everybody.")),
+            (
+                "provider",
+                message("Check at once whether one attempt succeeded, and block the addresses they come from."),
+            ),
+            (
+                "nurse",
+                message("Tell the team: approve no sign-in on your mobile phone that you did not start yourself."),
+            ),
+            (
+                "director",
+                message("Have weak passwords changed this week, and a code on the mobile phone asked of everybody."),
+            ),
         ),
         call=(parts.PROVIDER_BY_DAY,),
         silent=parts.NOTHING,
@@ -97,7 +111,11 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", parts.CLOSE_ACCOUNT),
             ("director", parts.NOTE_TIME),
         ),
-        call=(parts.PROVIDER, parts.COMPLAINT, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.COMPLAINT,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.HOLDER,
     ),
     "sign-in-from-elsewhere": Situation(
@@ -110,7 +128,10 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("It may be a colleague on holiday; it may be a stranger with their password."),
         steps=(
             ("nurse", parts.RING_PERSON),
-            ("provider", message("If it was not them: close the account, end its open sessions and change the password.")),
+            (
+                "provider",
+                message("If it was not them: close the account, end its open sessions and change the password."),
+            ),
             ("director", message("If nobody can be reached, have the account closed until tomorrow.")),
         ),
         call=(parts.PROVIDER,),
@@ -140,7 +161,10 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", message("Withdraw the application's access, and look at what it has read.")),
             ("director", message("Have it set so that only your provider can admit new applications.")),
         ),
-        call=(parts.PROVIDER_BY_DAY, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER_BY_DAY,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.MAIL,
     ),
     "attachment-opened": Situation(
@@ -154,7 +178,10 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", parts.OFF_NETWORK),
             ("nurse", message("Ask what was opened, and who else received the same message.")),
-            ("provider", message("Examine the machine before it goes back on the network, and delete the message everywhere.")),
+            (
+                "provider",
+                message("Examine the machine before it goes back on the network, and delete the message everywhere."),
+            ),
         ),
         call=(parts.PROVIDER,),
         silent=parts.FORWARD,
@@ -168,7 +195,10 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("Nothing has been taken yet: now is the time to close the doors."),
         steps=(
             ("provider", message("Look at the signs below, and close what can be seen from outside.")),
-            ("director", message("Remind the team: no codes, no names and no hours of duty to strangers on the phone.")),
+            (
+                "director",
+                message("Remind the team: no codes, no names and no hours of duty to strangers on the phone."),
+            ),
         ),
         call=(parts.LATER,),
         silent=parts.NOTHING,

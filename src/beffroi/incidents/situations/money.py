@@ -14,25 +14,43 @@ WORDS: Final[dict[str, Situation]] = {
         ),
         why=message("The sooner the bank knows, the better the chance of getting the money back."),
         steps=(
-            ("director", message("Pay nothing that rests on a message: check account numbers by ringing a number you already know.")),
+            (
+                "director",
+                message(
+                    "Pay nothing that rests on a message: check account numbers by ringing a number you already know."
+                ),
+            ),
             ("director", message("If money has left: ring your bank at once and keep all messages.")),
             ("provider", message("Look whether a stranger is in the mailbox, and change its password.")),
         ),
-        call=(parts.BANK, parts.CARD_STOP, parts.COMPLAINT,),
+        call=(
+            parts.BANK,
+            parts.CARD_STOP,
+            parts.COMPLAINT,
+        ),
         silent=parts.CALLER,
     ),
     "resident-swindled": Situation(
         what=(
-            message("A resident's phone or account number, seen with the account {account}, may be used to swindle them."),
+            message(
+                "A resident's phone or account number, seen with the account {account}, may be used to swindle them."
+            ),
             message("A phone or account number from a resident's file may be used to swindle the resident."),
         ),
         why=message("Residents trust whoever knows their name and family; they can lose their savings."),
         steps=(
-            ("nurse", message("Speak with the resident and the family: no codes, no card, no transfer to anybody who rings.")),
+            (
+                "nurse",
+                message("Speak with the resident and the family: no codes, no card, no transfer to anybody who rings."),
+            ),
             ("director", message("Ask the family or the legal representative to warn the resident's bank.")),
             ("provider", message("List who opened this resident's file in the last weeks.")),
         ),
-        call=(parts.CARD_STOP, parts.COMPLAINT, parts.DATA_AUTHORITY,),
+        call=(
+            parts.CARD_STOP,
+            parts.COMPLAINT,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.TEAM,
     ),
     "watch-attacked": Situation(
@@ -50,7 +68,9 @@ WORDS: Final[dict[str, Situation]] = {
     ),
     "data-falsified": Situation(
         what=(
-            message("On {machine}, with the account {account}, data or settings were changed in a way that can do harm."),
+            message(
+                "On {machine}, with the account {account}, data or settings were changed in a way that can do harm."
+            ),
             message("On {machine}, data or settings were changed in a way that can do harm."),
             message("With the account {account}, data or settings were changed in a way that can do harm."),
             message("Data or settings of the house were changed in a way that can do harm."),

@@ -20,12 +20,17 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", parts.OFF_NETWORK),
             ("provider", message("Change every password that was used there, those of administrators first.")),
         ),
-        call=(parts.PROVIDER, parts.COMPLAINT,),
+        call=(
+            parts.PROVIDER,
+            parts.COMPLAINT,
+        ),
         silent=parts.COMPUTERS,
     ),
     "house-explored": Situation(
         what=(
-            message("On {machine}, with the account {account}, somebody is looking around: accounts, machines, rights."),
+            message(
+                "On {machine}, with the account {account}, somebody is looking around: accounts, machines, rights."
+            ),
             message("On {machine}, somebody is looking around: accounts, machines, rights."),
             message("With the account {account}, somebody is looking around: accounts, machines, rights."),
             message("Somebody is looking around on the machines of the house."),
@@ -48,8 +53,16 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("With each machine a stranger reaches, more residents' files are in danger."),
         steps=(
             ("nurse", parts.IS_IT_YOU),
-            ("provider", message("If it was not you: close the account that was used, and separate the machines from each other.")),
-            ("nurse", message("Print the lists care needs, while it still works: medication, allergies, phone numbers.")),
+            (
+                "provider",
+                message(
+                    "If it was not you: close the account that was used, and separate the machines from each other."
+                ),
+            ),
+            (
+                "nurse",
+                message("Print the lists care needs, while it still works: medication, allergies, phone numbers."),
+            ),
         ),
         call=(parts.PROVIDER,),
         silent=parts.COMPUTERS,

@@ -45,7 +45,12 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("It may be a new program; a stranger who settles comes back after every restart."),
         steps=(
             ("nurse", message("Ask whether somebody installed a program or connected a device today.")),
-            ("provider", message("Find out what was installed; if nobody knows it, take the machine off the network and examine it.")),
+            (
+                "provider",
+                message(
+                    "Find out what was installed; if nobody knows it, take the machine off the network and examine it."
+                ),
+            ),
         ),
         call=(parts.PROVIDER_BY_DAY,),
         silent=parts.COMPUTERS,
@@ -74,7 +79,10 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", parts.IS_IT_YOU),
             ("provider", message("Switch the protection on again, and find out who switched it off.")),
-            ("nurse", message("If your provider knows nothing of it, take {machine} off the network (cable or Wi-Fi).")),
+            (
+                "nurse",
+                message("If your provider knows nothing of it, take {machine} off the network (cable or Wi-Fi)."),
+            ),
         ),
         call=(parts.PROVIDER,),
         silent=parts.COMPUTERS,
@@ -118,7 +126,10 @@ WORDS: Final[dict[str, Situation]] = {
         why=message("It may be maintenance; attackers use the same tools to settle in."),
         steps=(
             ("director", parts.IS_IT_YOU),
-            ("provider", message("Look at what was run, and by whom; if nobody knows, take the machine off the network.")),
+            (
+                "provider",
+                message("Look at what was run, and by whom; if nobody knows, take the machine off the network."),
+            ),
         ),
         call=(parts.PROVIDER_BY_DAY,),
         silent=parts.COMPUTERS,

@@ -20,12 +20,17 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", message("List which files were opened; close the account if nobody can explain it.")),
             ("director", parts.NOTE_TIME),
         ),
-        call=(parts.PROVIDER_BY_DAY, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER_BY_DAY,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.TEAM,
     ),
     "files-packed": Situation(
         what=(
-            message("On {machine}, with the account {account}, many files are being packed together, as if for sending."),
+            message(
+                "On {machine}, with the account {account}, many files are being packed together, as if for sending."
+            ),
             message("On {machine}, many files are being packed together, as if for sending."),
             message("With the account {account}, many files are being packed together, as if for sending."),
             message("Many files of the house are being packed together, as if for sending."),
@@ -52,7 +57,11 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", message("Find out which files left and where to, and close that way.")),
             ("director", parts.NOTE_TIME),
         ),
-        call=(parts.PROVIDER, parts.COMPLAINT, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.COMPLAINT,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.PRESS,
     ),
     "mailbox-forwards": Situation(
@@ -64,9 +73,15 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("nurse", message("Ring the person: did they set up this forwarding themselves?")),
             ("provider", message("Remove the forwarding, change the password and end all open sessions.")),
-            ("director", message("Tell whoever pays invoices: no new account number without a call to a known number.")),
+            (
+                "director",
+                message("Tell whoever pays invoices: no new account number without a call to a known number."),
+            ),
         ),
-        call=(parts.PROVIDER, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.MAIL,
     ),
     "mailbox-hides": Situation(
@@ -80,7 +95,11 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", message("Remove the rule, change the password and end all open sessions.")),
             ("director", message("Check by phone the latest invoices and every changed account number.")),
         ),
-        call=(parts.PROVIDER, parts.BANK, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.BANK,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.MAIL,
     ),
     "mailbox-entered": Situation(
@@ -95,7 +114,10 @@ WORDS: Final[dict[str, Situation]] = {
             ("provider", parts.CLOSE_ACCOUNT),
             ("director", message("Ring those who received a false email: they open nothing and pay nothing.")),
         ),
-        call=(parts.PROVIDER, parts.DATA_AUTHORITY,),
+        call=(
+            parts.PROVIDER,
+            parts.DATA_AUTHORITY,
+        ),
         silent=parts.MAIL,
     ),
     "decoy-touched": Situation(
@@ -109,7 +131,10 @@ WORDS: Final[dict[str, Situation]] = {
         steps=(
             ("director", message("Find out, calmly, who was using this account at that time.")),
             ("provider", message("Look at what else was opened with the same account or from the same machine.")),
-            ("provider", message("If the person was not there: close the account and take the machine off the network.")),
+            (
+                "provider",
+                message("If the person was not there: close the account and take the machine off the network."),
+            ),
         ),
         call=(parts.PROVIDER,),
         silent=parts.DECOY,
