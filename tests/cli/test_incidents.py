@@ -191,7 +191,7 @@ def test_json_tells_the_situation_the_steps_and_the_technical_part_in_the_langua
 def test_the_technical_part_is_unfolded_where_it_is_asked_for(grave: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(grave, "show", "1", "--technical", "--lang", "en") == Exit.DONE
     out = told(capsys)
-    assert "    Close-SmbSession -ClientUserName 'anne' -Force" in out
+    assert "    Get-SmbSession | Where-Object ClientUserName -like ('*\\' + 'anne') | Close-SmbSession -Force" in out
     assert "    sudo smbpasswd -d anne" in out
     assert "    sudo smbcontrol smbd kill-client-ip '<ADDRESS>'" in out
     assert "Disk on fire: very severe, own" in out

@@ -180,7 +180,7 @@ _WINDOWS: Final = {
             "quser /server:<MACHINE>",
         ),
         (
-            "Close-SmbSession -ClientUserName <ACCOUNT> -Force",
+            "Get-SmbSession | Where-Object ClientUserName -like ('*\\' + <ACCOUNT>) | Close-SmbSession -Force",
             "New-NetFirewallRule -DisplayName 'Incident' -Direction Inbound -RemoteAddress <ADDRESS> -Action Block",
             "Disable-ADAccount -Identity <ACCOUNT>",
         ),
@@ -218,7 +218,7 @@ _WINDOWS: Final = {
             "Get-CimInstance Win32_Process | Sort-Object CreationDate -Descending | Select-Object -First 20 CreationDate, CommandLine",
         ),
         (
-            "Close-SmbSession -ClientUserName <ACCOUNT> -Force",
+            "Get-SmbSession | Where-Object ClientUserName -like ('*\\' + <ACCOUNT>) | Close-SmbSession -Force",
             "Disable-NetAdapter -Name '*' -Confirm:$false",
             "Disable-ADAccount -Identity <ACCOUNT>",
             "reagentc /enable",
@@ -316,11 +316,14 @@ _FORTIGATE: Final = {
             "diagnose sys session filter src <ADDRESS>",
             "diagnose sys session list",
         ),
-        ("diagnose user banned-ip add src4 <ADDRESS> 86400 admin",),
+        (
+            "diagnose user banned-ip add src4 <ADDRESS> 86400 admin",  # since FortiOS 7.2
+            "diagnose user quarantine add src4 <ADDRESS> 86400 admin",  # before
+        ),
     ),
     "sign-in": Commands(
         (
-            "get vpn ssl monitor",
+            "execute vpn sslvpn list",
             "execute log filter category event",
             "execute log filter field user <ACCOUNT>",
             "execute log display",
@@ -329,6 +332,7 @@ _FORTIGATE: Final = {
             "execute vpn sslvpn del-tunnel '<INDEX>'",
             "config user local\n    edit <ACCOUNT>\n        set status disable\n    next\nend",
             "diagnose user banned-ip add src4 <ADDRESS> 86400 admin",
+            "diagnose user quarantine add src4 <ADDRESS> 86400 admin",
         ),
     ),
     "accounts": Commands(

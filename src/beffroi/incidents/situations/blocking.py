@@ -90,8 +90,8 @@ WORDS: Final[dict[str, Situation]] = {
     ),
     "machines-stopped": Situation(
         what=(
-            message("With the account {account}, {machine} or programs on it were stopped."),
-            message("{machine} or programs on it were stopped."),
+            message("With the account {account}, somebody stopped {machine} or programs there."),
+            message("Somebody stopped {machine} or programs there."),
             message("Machines or programs of the house were stopped."),
         ),
         why=message("What stands still no longer helps care; attackers stop machines before they block files."),
@@ -105,8 +105,8 @@ WORDS: Final[dict[str, Situation]] = {
     ),
     "service-flooded": Situation(
         what=(
-            message("{machine} is flooded with requests from {address} and can hardly answer."),
-            message("{machine} is flooded with requests and can hardly answer."),
+            message("Too many requests reach {machine} from {address}: hardly any is answered."),
+            message("Too many requests reach {machine}: hardly any is answered."),
             message("The mailbox of {account} is flooded with messages."),
             message("The house is flooded with requests or messages from outside."),
         ),

@@ -45,8 +45,10 @@ WORDS: Final[dict[str, Situation]] = {
     ),
     "machine-to-machine": Situation(
         what=(
-            message("With the account {account}, somebody is moving from machine to machine; {machine} was reached."),
-            message("Somebody is moving from machine to machine; {machine} was reached."),
+            message(
+                "With the account {account}, somebody is moving from machine to machine and has reached {machine}."
+            ),
+            message("Somebody is moving from machine to machine and has reached {machine}."),
             message("With the account {account}, somebody is moving from machine to machine."),
             message("Somebody is moving from machine to machine in the house."),
         ),

@@ -46,8 +46,8 @@ WORDS: Final[dict[str, Situation]] = {
     ),
     "files-sent-out": Situation(
         what=(
-            message("On {machine}, with the account {account}, files are leaving the house over the internet."),
-            message("On {machine}, files are leaving the house over the internet."),
+            message("From {machine}, with the account {account}, files are leaving the house over the internet."),
+            message("From {machine}, files are leaving the house over the internet."),
             message("With the account {account}, files are leaving the house over the internet."),
             message("Files are leaving the house over the internet."),
         ),
