@@ -183,7 +183,7 @@ def test_json_tells_the_situation_the_steps_and_the_technical_part_in_the_langua
     assert [each["what"]["message"][0] for each in row["did"]] == ["the incident was opened"]
     assert {each["kind"] for each in row["technical"]["commands"]} == {"windows", "samba"}
     assert [rule["id"] for rule in row["technical"]["rules"]] == ["own", "nas"]
-    assert row["technical"]["links"] == ["https://attack.mitre.org/techniques/T1486/"]
+    assert [each["link"] for each in row["technical"]["techniques"]] == ["https://attack.mitre.org/techniques/T1486/"]
     assert run(grave, "show", "1", "--json", "--lang", "nl") == Exit.DONE
     assert json.loads(told(capsys))["says"] == "C'est le disque {D} des plans de soins."
 
@@ -195,3 +195,4 @@ def test_the_technical_part_is_unfolded_where_it_is_asked_for(grave: Path, capsy
     assert "    sudo smbpasswd -d anne" in out
     assert "    sudo smbcontrol smbd kill-client-ip '<ADDRESS>'" in out
     assert "Disk on fire: very severe, own" in out
+    assert "T1486 Data Encrypted for Impact (Impact)\n  https://attack.mitre.org/techniques/T1486/" in out

@@ -95,4 +95,10 @@ def test_links_lead_to_the_pages_of_attack() -> None:
     assert link_of("T1562.001") == "https://attack.mitre.org/techniques/T1685/"
     assert link_of("T1110.003/../evil") is None
     assert all(link_of(number) for number in (*TECHNIQUES, *RETIRED))
-    assert part(set(), [], ["T1486", "TX"])["links"] == ["https://attack.mitre.org/techniques/T1486/"]
+    [technique, unknown] = part(set(), [], ["T1486", "T9999"])["techniques"]
+    assert technique == {
+        "id": "T1486", "name": "Data Encrypted for Impact", "tactics": ["Impact"], "link": "https://attack.mitre.org/techniques/T1486/",
+    }  # fmt: skip
+    assert (unknown["name"], unknown["tactics"]) == ("T9999", [])
+    [renumbered] = part(set(), [], ["T1562.001"])["techniques"]
+    assert (renumbered["id"], renumbered["name"]) == ("T1685", "Disable or Modify Tools")

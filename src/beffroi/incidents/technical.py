@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from beffroi.core.attack import RETIRED
+from beffroi.core.attack import RETIRED, TACTICS, techniques_of
 from beffroi.core.model import Message
 from beffroi.detect.ir import LEVELS
 from beffroi.incidents.commands import KINDS, commands
@@ -46,7 +46,10 @@ def technical(
         "commands": [
             {"kind": kind, **commands(situation, kind, values)._asdict()} for kind in KINDS if kind in kinds
         ],
-        "links": [link for link in map(link_of, techniques) if link],
+        "techniques": [
+            {"id": each.id, "name": each.name, "tactics": [TACTICS[key] for key in each.tactics], "link": link_of(each.id)}
+            for each in techniques_of(f"attack.{number}" for number in techniques)
+        ],
     }  # fmt: skip
 
 

@@ -112,9 +112,12 @@ def _folded(part: dict[str, Any], say: Words) -> Iterable[str]:
         yield say(
             "What stands between < and > is to be filled in: Beffroi does not know it, or does not trust it in a command."
         )
-    if part["links"]:
+    for each in part["techniques"]:
         yield ""
-        yield from part["links"]
+        tactics = ", ".join(say(tactic) for tactic in each["tactics"])
+        yield f"{each['id']} {each['name']}" + (f" ({tactics})" if tactics else "")
+        if each["link"] is not None:
+            yield f"  {each['link']}"
 
 
 def own_sentence(says: dict[str, str], language: str) -> str | None:
