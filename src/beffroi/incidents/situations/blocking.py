@@ -36,7 +36,7 @@ WORDS: Final[dict[str, Situation]] = {
             message("With the account {account}, files are being made unreadable one after another."),
             message("Files of the house are being made unreadable one after another."),
         ),
-        why=message("Care records, medication lists and contacts may be out of reach within minutes."),
+        why=message("Care records, lists of medication and phone numbers may be gone within minutes."),
         steps=(
             ("nurse", message("Take {machine} off the network now; if you cannot, switch off the network cabinet.")),
             ("nurse", parts.PAPER),
