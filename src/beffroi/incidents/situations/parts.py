@@ -77,7 +77,7 @@ NOTHING: Final = message("There is nothing to keep quiet.")
 
 # --- steps of many situations -----------------------------------------------------------------------------------------------------
 
-OFF_NETWORK: Final = message("Take {machine} off the network (cable or Wi-Fi), and leave it switched on.")
+OFF_NETWORK: Final = message("Take {machine} off the network (cable or Wi-Fi), without switching off.")
 PAPER: Final = message("Go over to paper for care: medication, allergies, emergency numbers.")
 CLOSE_ACCOUNT: Final = message(
     "Close the account, end its open sessions, and give the person a new password face to face."
