@@ -155,6 +155,7 @@ def test_the_archive_is_measured() -> None:
     assert all(re.search(r" -?\d", line) for line in told)  # so few rows can cost less than nothing
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:
     script = "import os, time\nif not os.fork():\n while time.process_time() < 0.2: pass\nelse: os.wait()"
     usage = run(command(tmp_path, script))
@@ -302,6 +303,7 @@ def test_no_two_events_are_equal_and_kept_values_stay(tmp_path: Path) -> None:
     assert {each["Channel"] for each in made} == {"Security" * 3}
 
 
+@pytest.mark.slow
 def test_smaller_sets_of_rules_are_parts_of_the_larger_ones_and_all_for_windows(corpus: Path, tmp_path: Path) -> None:
     sets = list(material.rule_sets(corpus / "sigma", tmp_path).values())
     names = [{path.name for path in folders[0].rglob("*.yml")} for folders in sets[:3]]

@@ -155,6 +155,7 @@ def test_the_week_s_interruptions_are_counted_against_their_budget(store: Store,
     assert actions.budget(store, ANNE, Nothing()) == {"interruptions": 3, "budget": 2, "exceeded": True}
 
 
+@pytest.mark.slow
 def test_a_long_story_is_told_bounded_and_nothing_is_cut_unsaid(store: Store, raiser: Raiser) -> None:
     keep(store, *[ATTACK | {"minute": n / 60, "rule": f"r{n}", "Image": f"C:\\{n}.exe"} for n in range(700)])
     raiser.catch_up()

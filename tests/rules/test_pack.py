@@ -147,6 +147,7 @@ def moment(fields: Fields) -> int:
     return round(datetime.fromisoformat(fields["TimeCreated"]).timestamp() * 1_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.rule in CORRELATIONS], ids=label)
 def test_a_correlation_fires_on_its_sample_as_often_as_it_says(
     sample: Sample, pack: RuleSet, matcher: Matcher, plain_rules: dict[str, oracle.PlainRule]
@@ -174,6 +175,7 @@ def built_on(correlation: str) -> list[dict[str, Any]]:
     return [*found, *(below for name in sorted(rules) for below in built_on(name))]
 
 
+@pytest.mark.slow
 def test_an_innocent_sample_of_one_rule_wakes_no_rule_above_medium(plain_rules: dict[str, oracle.PlainRule]) -> None:
     loud = {rule.id: rule.title for rule in plain_rules.values() if rule.level in ("high", "critical")}
     woken = [
