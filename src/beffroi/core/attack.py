@@ -65,6 +65,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
         ("T1059.001", "PowerShell", ("execution",)),
         ("T1069", "Permission Groups Discovery", ("discovery",)),
         ("T1078", "Valid Accounts", ("initial-access", *_LASTING, "stealth")),
+        ("T1078.001", "Default Accounts", ("initial-access", *_LASTING, "stealth")),
         ("T1087", "Account Discovery", ("discovery",)),
         ("T1098", "Account Manipulation", _LASTING),
         ("T1098.007", "Additional Local or Domain Groups", _LASTING),
