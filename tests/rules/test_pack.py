@@ -1,6 +1,7 @@
 """Beffroi's own rules: each is well-formed, argued, its own words, fires on its bad sample and not on its innocent one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +90,13 @@ def test_every_rule_has_its_own_random_id() -> None:
     ids = [document["id"] for _, document in DOCUMENTS]
     assert len(ids) == len(set(ids))
     assert {UUID(each).version for each in ids} == {4}
+
+
+def test_no_two_rules_share_a_name_or_a_title() -> None:
+    """Correlations refer to rules by their names: of two that share one, the other is lost without a word."""
+    for key in ("name", "title"):
+        given = [document[key] for _, document in DOCUMENTS if key in document]
+        assert [each for each, count in Counter(given).items() if count > 1] == []
 
 
 FINISHED = {"rules": 150, "correlations": 40}
