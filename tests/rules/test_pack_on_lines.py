@@ -246,7 +246,7 @@ def test_what_a_fortigate_sends_is_understood(pack: RuleSet, lines: list[str], t
         ("audispd: type=PROCTITLE msg=audit(1795826000.123:78): proctitle=776970656673002D61002F6465762F736461", "Disk wiped by command on a Linux machine or NAS"),
         ("pvedaemon: <root@pam> starting task UPID:pve:0003C76F:00F0CD27:6AB6D538:imgdel:local:root@pam:", "Virtual machine or backup deleted on the hypervisor"),
         ('suricata: {"timestamp":"2026-11-28T01:00:00.000000+0000","flow_id":1,"event_type":"alert","src_ip":"192.168.10.77","src_port":50000,"dest_ip":"203.0.113.9","dest_port":443,"proto":"TCP","alert":{"action":"allowed","signature":"ET MALWARE Made-up","category":"Malware Command and Control Activity Detected","severity":1}}',
-         "Machine calls attackers' server, says the intrusion sensor"),
+         "Network watch sees malware in the house"),
     ],
 )  # fmt: skip
 def test_what_a_device_says_in_one_line_is_understood(pack: RuleSet, said: str, title: str) -> None:
