@@ -377,7 +377,7 @@ def test_a_rule_that_outlook_made_and_an_empty_mailbox_are_understood(pack: Rule
 
 def test_an_account_that_writes_to_the_world_through_the_houses_own_server_is_told_once(pack: RuleSet) -> None:
     client = "postfix/submission/smtpd: {id}: client=unknown[{ip}], sasl_method=PLAIN, sasl_username=accueil"
-    lines = [line(10 * n, client.format(id=f"4ABCD{n:04}", ip=STRANGER)) for n in range(230)]
+    lines = [line(5 * n, client.format(id=f"4ABCD{n:04}", ip=STRANGER)) for n in range(530)]
     assert titles(found(pack, lines)) == Counter(["One account sends very many letters through the house's server"])
 
 
