@@ -24,6 +24,7 @@ from beffroi.detect.correlation import (
     StateError,
     fields_needed,
     silenced,
+    with_groups,
 )
 from beffroi.detect.ir import Rule
 from beffroi.detect.matcher import Match, Matcher
@@ -40,10 +41,11 @@ from beffroi.incidents import (
     traces_of_firing,
 )
 from beffroi.logs.arrival import Arrival, Form
-from beffroi.logs.formats.connections import Connection, Connections
+from beffroi.logs.formats.connections import Connections
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
+from beffroi.watching.remembered import Head, packed, unpacked
 from beffroi.watching.selftest import token_in
 from beffroi.watching.suspicion import Culprit
 
@@ -234,16 +236,16 @@ class Understander:
 
     def state(self) -> bytes:
         """What correlations and readers remember, to go on from later."""
-        return msgspec.json.encode(_State(self._correlator.state(), self._connections.state()))
+        return packed(Head(self._correlator.head(), self._connections.state()), self._correlator.groups())
 
     def restore(self, state: bytes) -> bool:
         """Go on from a state; False where it is none of this version, and then nothing has changed."""
         try:
-            kept = msgspec.json.decode(state, type=_State)
-            self._correlator.restore(kept.correlations)
-        except (StateError, msgspec.DecodeError):
+            head, groups = unpacked(state)
+            self._correlator.restore(with_groups(head.correlations, groups))
+        except StateError:
             return False
-        self._connections.restore(kept.connections)
+        self._connections.restore(head.connections)
         return True
 
     def _read(
@@ -377,13 +379,6 @@ class Understander:
 
 def _said(rule: Rule | Correlation) -> dict[str, str] | None:
     return None if rule.says is None else dict(rule.says)
-
-
-class _State(msgspec.Struct):
-    """What is remembered from one arrival to the next."""
-
-    correlations: dict[str, Any]
-    connections: list[tuple[tuple[str, str, str], Connection]]
 
 
 _OF_JSON = (Form.JSON, Form.WINDOWS)
