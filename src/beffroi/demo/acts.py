@@ -130,10 +130,10 @@ def backup(house: House, at: float, count: int, pause: float = 0.12, day: str = 
 
 
 def cleaned(house: House, at: float, count: int) -> Iterator[Said]:
-    """Once a month the backup throws away what is older than it must keep."""
+    """Once a month the backup throws away the oldest of its full copies, block by block."""
     who, address = house.backup.login, house.machine("pve").address
     for number, moment in every(at, 0.2, count):
-        yield DISK.file(moment, "delete", f"/copies/20261001/bloc-{number:05d}.bin", who, address, "16.00 MB")
+        yield DISK.file(moment, "delete", f"/copies/mensuelle-1/bloc-{number:05d}.bin", who, address, "16.00 MB")
 
 
 def renames(house: House, at: float, count: int, pause: float = 0.02) -> Iterator[Said]:
