@@ -19,8 +19,8 @@ __all__ = ["STORIES", "House", "Said", "Sent", "Story", "Tell", "play", "quiet",
 
 
 def play(name: str, start: datetime, *, seed: int = 1, days: int = 1, house: House | None = None) -> Iterator[Sent]:
-    """A story that begins at `start`, while `days` quiet days go by from that day's midnight on. Raises KeyError for a name that no story
-    has."""
+    """A story that begins at `start`, while `days` quiet days (not dense ones) go by from that day's midnight on. Raises KeyError for a name
+    that no story has."""
     house = house or House()
     story = STORIES[name](house, start.timestamp(), Random(f"{seed} {name}"))  # noqa: S311 - drawn again the same
-    return send(together(said_quietly(days, seed, start, house), story))
+    return send(together(said_quietly(days, seed, start, house, 0.3), story))

@@ -1,7 +1,7 @@
 """Quiet days: what forty people, their machines and the internet in front of the door do when nothing happens.
 
-A month is some hundred thousand messages: people read fewer files and firewalls stop fewer packets than in a real house, by about a factor of ten,
-but every kind of ordinary act is as frequent as it is there, and what counts to a threshold within minutes (the nightly copy, a Monday's
+A month is some four hundred thousand messages: people read fewer files and firewalls stop fewer packets than in a real house, by about a factor of
+five, but every kind of ordinary act is as frequent as it is there, and what counts to a threshold within minutes (the nightly copy, a Monday's
 mistyped passwords, a scan of the website) has its real speed.
 """
 
@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final
 
-from beffroi.demo import acts, cloud
+from beffroi.demo import acts, cloud, ordinary
 from beffroi.demo.acts import ANNEXE, DISK, GATE, NAS, PVE, RADIO, SENSE, WEB, windows
-from beffroi.demo.house import House, Person
+from beffroi.demo.house import House, Machine, Person
 from beffroi.demo.lines import Unix
 from beffroi.demo.said import ZONE, Said, Sent, Story, every, in_order, send, together
-from beffroi.demo.windows import SYSTEM_ITSELF
+from beffroi.demo.windows import SYSTEM_ITSELF, Session
 
 HOUR: Final = 3_600.0
 BEGINS: Final = {"early": 6.6, "office": 8.4, "late": 13.6, "night": 20.6}
@@ -52,20 +52,22 @@ LEASES: Final = Unix("pfsense")
 """pfSense gives the addresses."""
 
 
-def quiet(days: int, seed: int, start: datetime, house: House | None = None) -> Iterator[Sent]:
+def quiet(days: int, seed: int, start: datetime, house: House | None = None, density: float = 1.0) -> Iterator[Sent]:
     """So many quiet days from midnight (the house's clock) of the day of `start` on, in the order of their time. The same seed gives the
-    same days. Patches come on the second Tuesday of a month and the provider on its Thursday; there are holidays."""
-    return send(said_quietly(days, seed, start, house))
+    same days; a lesser `density` leaves out of what there is much of. Patches come on the second Tuesday of a month and the provider on its Thursday; there are holidays."""
+    return send(said_quietly(days, seed, start, house, density))
 
 
-def said_quietly(days: int, seed: int, start: datetime, house: House | None = None) -> Iterator[Said]:
+def said_quietly(
+    days: int, seed: int, start: datetime, house: House | None = None, density: float = 1.0
+) -> Iterator[Said]:
     """The same, before it is sent."""
     house = house or House()
     first = start.astimezone(ZONE).date()
     waiting: list[Said] = []  # what a night shift says after midnight
     for number in range(days + 1):
         midnight = _midnight(first + timedelta(number))
-        today = _Day(house, first + timedelta(number), seed).said() if number < days else []
+        today = _Day(house, first + timedelta(number), seed, density).said() if number < days else []
         waiting = in_order([*waiting, *(each for each in today if each.at >= midnight)])
         ends = _midnight(first + timedelta(number + 1))
         yield from (each for each in waiting if each.at < ends)
@@ -79,11 +81,12 @@ def _midnight(day: date) -> float:
 class _Day:
     """One day. Its chance depends on the seed and the date alone."""
 
-    def __init__(self, house: House, day: date, seed: int) -> None:
+    def __init__(self, house: House, day: date, seed: int, density: float) -> None:
         self.house = house
         self.day = day
         self.rng = Random(f"{seed} {day}")  # noqa: S311 - drawn again the same
         self.midnight = _midnight(day)
+        self.density = density
         self.works = day.weekday() < 5 and (day.month, day.day) not in HOLIDAYS
 
     def at(self, hour: float, spread: float = 0.0) -> float:
@@ -104,6 +107,10 @@ class _Day:
             if (self.works if who.shift == "office" else self.rng.random() < (0.72 if self.day.weekday() < 5 else 0.55))
         ]  # fmt: skip
 
+    def many(self, count: int) -> int:
+        """So many of what there is much of, as dense as these days are told."""
+        return round(count * self.density)
+
     # --- people -----------------------------------------------------------------------------------------------------------------
 
     def shift(self, who: Person) -> list[Said]:
@@ -122,9 +129,12 @@ class _Day:
         here = windows(house, name)
         for _ in range(rng.randint(1, 4)):  # locked, and unlocked with the password
             story.append(here.signed_in(begin + rng.uniform(0.05, 0.95) * lasts, who, 7)[1])
-        count = {"nurse": 24, "aide": 10, "cook": 3}.get(who.role, 30)
-        story += acts.files(rng, begin + 60, begin + lasts, who, place.address, count)
+        story += ordinary.signs_in(house, begin + 1, session, place)
+        count = {"nurse": 70, "aide": 30, "cook": 8}.get(who.role, 80)
+        story += acts.files(rng, begin + 60, begin + lasts, who, place.address, self.many(count))
         story += acts.programs(rng, house, begin + 60, begin + lasts, session, place, 8 if office else 4)
+        story += ordinary.works(rng, house, begin + 60, begin + lasts, session, place)
+        story += self.seldom(who, begin, lasts, session, place)
         if office or rng.random() < 0.3:
             story += self.mail(who, begin, lasts, 14 if office else 3)
         story += (
@@ -169,6 +179,24 @@ class _Day:
             story.append(cloud.signed_in(begin + lasts + 2 * HOUR, who, "198.51.100.77"))
         return story
 
+    def seldom(self, who: Person, begin: float, lasts: float, session: Session, place: Machine) -> list[Said]:
+        """What somebody does now and then: the accounts are kept on the server of remote desktops, a portable is used at home, somebody is
+        helped."""
+        rng, house, story = self.rng, self.house, list[Said]()
+        if who.role in {"office", "director"}:
+            desk = windows(house, "SRV-TS")
+            far, signed = desk.signed_in(begin + 900, who, 10, place.address)
+            story += [
+                signed,
+                *acts.programs(rng, house, begin + 1_000, begin + lasts - 100, far, house.machine("SRV-TS"), 4),
+                desk.signed_out(begin + lasts, far, 10),
+            ]
+        if who.login == "q.dreze" and self.day.day == 3:
+            story.append(ordinary.packs_archive(house, begin + 3 * HOUR, session))
+        if rng.random() < 0.002:
+            story.append(ordinary.help_asked(house, begin + 2 * HOUR, session, place))
+        return in_order(story)
+
     def telephone(self, who: Person, begin: float, lasts: float) -> list[Said]:
         """A telephone joins the radio and gets an address; it leaves and comes back as its bearer walks."""
         number = 100 + who.number % 100
@@ -183,7 +211,7 @@ class _Day:
 
     def night(self) -> Iterator[Said]:
         """The copy at two o'clock; on the first of a month the old ones go."""
-        copies = acts.backup(self.house, self.at(2.0, 0.03), 1_500, 0.12, f"{self.day:%Y%m%d}")
+        copies = acts.backup(self.house, self.at(2.0, 0.03), self.many(4_000), 0.1, f"{self.day:%Y%m%d}")
         if self.day.day == 1:
             return together(copies, acts.cleaned(self.house, self.at(4), 1_400))
         return copies
@@ -200,7 +228,7 @@ class _Day:
         """Printers, cameras and the television look for neighbours and for their makers, which the firewall does not let them."""
         rng, story = self.rng, list[Said]()
         for machine in (*self.house.of("printer"), *self.house.of("thing"), *self.house.of("telephone")):
-            for _ in range(40):
+            for _ in range(self.many(80)):
                 moment = self.at(0, 24)
                 target, port = rng.choice(
                     (
@@ -243,6 +271,8 @@ class _Day:
                 "C:\\Windows\\System32\\MpCmdRun.exe SignatureUpdate -ScheduleJob", "C:\\Windows\\System32\\conhost.exe 0xffffffff -ForceV1",
             ):  # fmt: skip
                 story.append(here.runs(self.at(0, 24), SYSTEM_ITSELF, acts.SERVICES, command)[1])
+            story += ordinary.of_machine(rng, self.house, self.midnight, machine)
+        story += ordinary.servers(self.house, self.midnight, self.day.weekday())
         for hour in range(24):
             story += [
                 NAS.cron(self.at(hour, 0.9), "run-parts /etc/cron.hourly"),
@@ -255,11 +285,11 @@ class _Day:
     def internet(self) -> list[Said]:
         """Everybody's doors are tried all day: at the firewall, now and then all of them, and at Microsoft's sign-in page."""
         rng, story = self.rng, list[Said]()
-        for _ in range(220):
+        for _ in range(self.many(600)):
             story.append(
                 GATE.denied(self.at(0, 24), f"203.0.113.{rng.randint(1, 110)}", self.house.outside, rng.choice(PROBED))
             )
-        for _ in range(120):
+        for _ in range(self.many(300)):
             story.append(
                 ANNEXE.dropped(self.at(0, 24), f"203.0.113.{rng.randint(1, 110)}", "198.51.100.21", rng.choice(PROBED))
             )
@@ -289,13 +319,13 @@ class _Day:
     def website(self) -> list[Said]:
         """Families, search engines, and those who look for weak spots."""
         rng, story = self.rng, list[Said]()
-        for _ in range(150):
+        for _ in range(self.many(300)):
             story.append(
                 WEB.page(self.at(7, 16), f"198.51.100.{rng.randint(30, 230)}", rng.choice(VISITED), 200, BROWSER)
             )
-        for _ in range(60):
+        for _ in range(self.many(120)):
             story.append(WEB.page(self.at(0, 24), "192.0.2.130", rng.choice(VISITED), 200, CRAWLER))
-        for _ in range(25):
+        for _ in range(self.many(60)):
             story.append(
                 WEB.page(
                     self.at(0, 24),
@@ -350,6 +380,14 @@ class _Day:
                     Person("Nouvelle Collègue", f"n.collegue{self.day.day}", "aide", "early", 1_300 + self.day.day),
                 ),
             ]
+        if self.works and self.rng.random() < 0.12:
+            who = self.rng.choice(self.house.people)
+            story += (
+                ordinary.account_kept(self.house, self.at(10) + number * 40, who, number)
+                for number in self.rng.choice(((4724, 4738), (4740, 4767), (4725,)))
+            )
+        if self.works and self.rng.random() < 0.08:
+            story += ordinary.cloud_kept(self.house, self.at(9.5, 1), self.rng)
         if self.rng.random() < 0.1:  # somebody's telephone still has last month's password for the mailbox
             story += (
                 WEB.mailbox_refused(moment, "info@tilleuls.example", "198.51.100.91")
