@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 
 import pytest
 
 from beffroi.core.model import LogSource
-from beffroi.demo import House, Sent, Story, acts, cloud, quiet, send
+from beffroi.demo import STORIES, House, Sent, Story, acts, cloud, quiet, send
 from beffroi.demo.acts import ANNEXE, DISK, GATE, NAS, PVE, RADIO, SENSE, WEB
 from beffroi.demo.said import ZONE, Said
 from beffroi.demo.windows import SYSTEM_ITSELF, Windows
@@ -190,6 +191,17 @@ def test_every_message_of_a_quiet_week_is_read() -> None:
         if not is_read(understood(sent)) and not KEPT_AS_WORDS.search(sent.message)
     ]
     assert unread == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_is_read_in_the_order_of_its_time_and_the_same_when_told_again(name: str) -> None:
+    told, again = (list(send(STORIES[name](HOUSE, AT, Random(7)))) for _ in range(2))
+    assert told == again
+    assert all(before.at <= after.at for before, after in pairwise(told))
+    assert [
+        sent.message for sent in told if not is_read(understood(sent)) and not KEPT_AS_WORDS.search(sent.message)
+    ] == []
 
 
 @pytest.mark.parametrize(
