@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final
 
-from beffroi.demo import acts, cloud, ordinary
+from beffroi.demo import acts, cloud, ordinary, upkeep
 from beffroi.demo.acts import ANNEXE, DISK, GATE, NAS, PVE, RADIO, SENSE, WEB, windows
 from beffroi.demo.house import House, Machine, Person
 from beffroi.demo.lines import Unix
@@ -130,6 +130,8 @@ class _Day:
         for _ in range(rng.randint(1, 4)):  # locked, and unlocked with the password
             story.append(here.signed_in(begin + rng.uniform(0.05, 0.95) * lasts, who, 7)[1])
         story += ordinary.signs_in(house, begin + 1, session, place)
+        story += upkeep.at_sign_in(house, begin + 1, session, place)
+        story += upkeep.programs_of_people(rng, house, begin + 60, begin + lasts, session, place)
         count = {"nurse": 70, "aide": 30, "cook": 8}.get(who.role, 80)
         story += acts.files(rng, begin + 60, begin + lasts, who, place.address, self.many(count))
         story += acts.programs(rng, house, begin + 60, begin + lasts, session, place, 8 if office else 4)
@@ -272,6 +274,7 @@ class _Day:
             ):  # fmt: skip
                 story.append(here.runs(self.at(0, 24), SYSTEM_ITSELF, acts.SERVICES, command)[1])
             story += ordinary.of_machine(rng, self.house, self.midnight, machine)
+            story += upkeep.of_updaters(rng, self.house, self.midnight, machine)
         story += ordinary.servers(self.house, self.midnight, self.day.weekday())
         for hour in range(24):
             story += [
@@ -305,6 +308,10 @@ class _Day:
                     self.at(0, 24), rng.choice(self.house.people), f"203.0.113.{rng.randint(1, 110)}", "Mozilla/5.0"
                 )
             )
+        for _ in range(rng.randint(0, 4)):
+            story.append(upkeep.filtered(rng, self.at(8, 12), rng.choice(self.house.of("workplace")).address))
+        if rng.random() < 0.3:
+            story.append(upkeep.attacked(self.at(0, 24), f"203.0.113.{rng.randint(1, 110)}", "192.168.30.20"))
         for _ in range(rng.randint(0, 3)):
             story.append(
                 GATE.vpn_refused(
@@ -357,6 +364,7 @@ class _Day:
             story += acts.updates(self.house, self.at(3.2), names)
         if second_week and self.day.weekday() == 3:  # after the patches the provider looks, in the evening
             story += acts.visit(self.house, self.at(20.5, 0.5), 70, ("ipconfig /all", "gpupdate /force"))
+            story += upkeep.by_provider(self.house, self.at(21.1))
         if (
             self.day.weekday() == 1 and self.day.day > 20
         ):  # a printer does not print: a visit by day, with the usual questions
@@ -400,6 +408,7 @@ class _Day:
                 GATE.vpn_opened(begin, who.login, "198.51.100.77", "10.212.134.21"),
                 GATE.vpn_closed(begin + 5_000, who.login, "198.51.100.77", "10.212.134.21", 80),
             ]
+            story += LEASES.tunnel(begin - HOUR, "q.dreze", "198.51.100.78")
             if self.rng.random() < 0.4:
                 story += [GATE.vpn_refused(begin - 40, who.login, "198.51.100.77")]
         if self.rng.random() < 0.1:

@@ -294,20 +294,20 @@ class Windows:
 
     # --- Defender and PowerShell ----------------------------------------------------------------------------------------------------
 
-    def _defender(self, at: float, number: int, data: dict[str, Any]) -> Said:
+    def defender(self, at: float, number: int, data: dict[str, Any]) -> Said:
         product = {"Product Name": "Microsoft Defender Antivirus", "Product Version": "4.18.26090.11"}
         return self.event(at, number, DEFENDER, **(product | data))
 
     def definitions(self, at: float, version: str) -> Said:
         """2000: Defender knows new dangers."""
-        return self._defender(at, 2000, {
+        return self.defender(at, 2000, {
             "Current security intelligence Version": version, "Previous security intelligence Version": "1.419.0.0", "Update Source": "%%854",
             "Update Type": "%%803", "User": "NT AUTHORITY\\SYSTEM",
         })  # fmt: skip
 
     def malware(self, at: float, who: Person, name: str, file: str) -> Said:
         """1116."""
-        return self._defender(at, 1116, {
+        return self.defender(at, 1116, {
             "Detection ID": "{7A1C6E0B-1B7E-4F43-9C52-6A5C1B5F0D11}", "Detection Time": iso(at), "Threat ID": "2147725414", "Threat Name": name,
             "Severity ID": "5", "Severity Name": "Severe", "Category ID": "8", "Category Name": "Trojan",
             "FWLink": "https://go.microsoft.com/fwlink/?linkid=37020", "Status Code": "1", "State": "1", "Source ID": "3",
@@ -319,7 +319,7 @@ class Windows:
 
     def protection_off(self, at: float) -> Said:
         """5001."""
-        return self._defender(at, 5001, {})
+        return self.defender(at, 5001, {})
 
 
 SYSTEM_ITSELF: Final = Session(Person("SYSTEM", "SRV$", "maintenance", "office", 18), "0x3e7")
