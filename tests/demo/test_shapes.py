@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from random import Random
 
 import pytest
 
 from beffroi.core.model import LogSource
-from beffroi.demo import STORIES, House, Sent, Story, acts, cloud, quiet, send
+from beffroi.demo import STORIES, House, Sent, Story, acts, cloud, play, quiet, send
 from beffroi.demo.acts import ANNEXE, DISK, GATE, NAS, PVE, RADIO, SENSE, WEB
 from beffroi.demo.said import ZONE, Said
 from beffroi.demo.windows import SYSTEM_ITSELF, Windows
@@ -95,12 +96,12 @@ def every_shape() -> Iterator[Story]:
     yield [
         *WEB.ssh_refused(AT, "root", BAD, known=True),
         *WEB.ssh_refused(AT, "bob", BAD, known=False),
-        *WEB.ssh_opened(AT, "infogest", BAD),
+        *WEB.ssh_opened(AT, "quatrevents", BAD),
     ]
     yield [
-        *WEB.ssh_closed(AT, "infogest", BAD),
-        WEB.sudo(AT, "infogest", "/bin/ls"),
-        WEB.sudo_refused(AT, "infogest", "/bin/ls"),
+        *WEB.ssh_closed(AT, "quatrevents", BAD),
+        WEB.sudo(AT, "quatrevents", "/bin/ls"),
+        WEB.sudo_refused(AT, "quatrevents", "/bin/ls"),
         WEB.cron(AT, "x"),
     ]
     yield [
@@ -268,7 +269,7 @@ def test_quiet_days_come_in_the_order_of_their_time_and_follow_the_calendar() ->
 
 
 def test_a_person_and_a_machine_that_nobody_knows_are_told() -> None:
-    assert HOUSE.person("adm.infogest").name == "Infogest"
+    assert HOUSE.person("adm.quatrevents").name == "Quatrevents"
     assert len(HOUSE.people) == 40
     assert len({each.login for each in HOUSE.people}) == 40
     for asked in (HOUSE.person, HOUSE.machine):
@@ -284,3 +285,32 @@ def test_what_the_machine_itself_does_is_its_own() -> None:
 def test_a_line_that_nobody_knows_counts_as_unread() -> None:
     assert not is_read(one(WEB.cron(AT, "x")))
     assert not is_read(one(NAS.say(AT, 173, "smbd_audit[2231]:", "f.hault 192.168.10.41 soins opened plan.docx")))
+
+
+def test_a_story_is_told_in_the_midst_of_a_quiet_day() -> None:
+    start = datetime(2026, 11, 26, 14, tzinfo=UTC)
+    told = list(play("printer_scans", start, seed=3))
+    assert any(sent.source == "pfsense" and b"192.168.10.72,192.168.10.1" in sent.message for sent in told)
+    assert any(sent.source == "PC-INF-1" for sent in told)
+    assert all(before.at <= after.at for before, after in pairwise(told))
+    assert told[0].at < start < told[-1].at
+    with pytest.raises(KeyError):
+        next(play("nonsense", start))
+
+
+BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+ADDRESS = re.compile(rf"(?<![\w./])(?:{BYTE}\.){{3}}{BYTE}(?![\w.]|/\d)".encode())
+OURS = [
+    ip_network(each)
+    for each in ("10.0.0.0/8", "192.168.0.0/16", "127.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+]
+"""Private networks, and those of documentation (RFC 5737)."""
+
+
+def test_no_address_of_a_stranger_is_in_any_message() -> None:
+    start = datetime(2026, 11, 12, tzinfo=UTC)  # the evening of the provider
+    told = [*quiet(1, 3, start), *(sent for tell in STORIES.values() for sent in send(tell(HOUSE, AT, Random(7))))]
+    found = {text.decode() for sent in told for text in ADDRESS.findall(sent.message)}
+    masks = {each for each in found if each.startswith("255.")}
+    assert len(found) > 100
+    assert [each for each in found - masks if not any(ip_address(each) in network for network in OURS)] == []

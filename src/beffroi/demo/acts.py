@@ -193,8 +193,8 @@ def visit(house: House, at: float, minutes: int, commands: Sequence[str] = ()) -
 def _looks_after(at: float, address: str) -> list[Said]:
     """The provider looks at the hypervisor and the NAS."""
     return [
-        PVE.signed_in(at, "root@pam"), *NAS.ssh_opened(at + 20, "infogest", address), NAS.sudo(at + 31, "infogest", "/usr/bin/apt-get upgrade"),
-        *NAS.ssh_closed(at + 300, "infogest", address),
+        PVE.signed_in(at, "root@pam"), *NAS.ssh_opened(at + 20, "quatrevents", address), NAS.sudo(at + 31, "quatrevents", "/usr/bin/apt-get upgrade"),
+        *NAS.ssh_closed(at + 300, "quatrevents", address),
     ]  # fmt: skip
 
 

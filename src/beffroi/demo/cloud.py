@@ -65,7 +65,7 @@ def refused(at: float, who: Person, address: str, agent: str = EDGE) -> Said:
 def _exchange(at: float, operation: str, who: Person, address: str, kind: int, **more: Any) -> Said:
     return record(
         at, operation, "Exchange", kind, who, ResultStatus="True" if kind == 1 else "Succeeded", ClientIP=f"{address}:51022" if kind == 1 else address,
-        ExternalAccess=False, OrganizationName="tilleuls.onmicrosoft.com", OriginatingServer="PR3P190MB0921 (15.20.4200.000)\r\n", **more,
+        ExternalAccess=False, OrganizationName="tilleuls-example.onmicrosoft.com", OriginatingServer="PR3P190MB0921 (15.20.4200.000)\r\n", **more,
     )  # fmt: skip
 
 
@@ -117,8 +117,8 @@ def letters_deleted(at: float, who: Person, address: str, subject: str, operatio
 def file(at: float, who: Person, address: str, operation: str, name: str, agent: str = EDGE) -> Said:
     """FileAccessed, FileDownloaded, FileModified, … in SharePoint or OneDrive."""
     return record(
-        at, operation, "SharePoint", 6, who, ClientIP=address, ObjectId=f"https://tilleuls.sharepoint.com/sites/direction/Documents/{name}",
-        EventSource="SharePoint", ItemType="File", SiteUrl="https://tilleuls.sharepoint.com/sites/direction/", SourceFileExtension=name.rpartition(".")[2],
+        at, operation, "SharePoint", 6, who, ClientIP=address, ObjectId=f"https://tilleuls-example.sharepoint.com/sites/direction/Documents/{name}",
+        EventSource="SharePoint", ItemType="File", SiteUrl="https://tilleuls-example.sharepoint.com/sites/direction/", SourceFileExtension=name.rpartition(".")[2],
         SourceFileName=name, SourceRelativeUrl="Documents", UserAgent=agent,
     )  # fmt: skip
 

@@ -97,13 +97,13 @@ def _machines() -> tuple[Machine, ...]:
 
 @dataclass(frozen=True)
 class House:
-    """Les Tilleuls. Its IT provider is Infogest, who signs in as `adm.infogest` and comes through the VPN."""
+    """Les Tilleuls. Its IT provider is Quatrevents, who signs in as `adm.quatrevents` and comes through the VPN."""
 
     people: tuple[Person, ...] = field(default_factory=_staff)
     machines: tuple[Machine, ...] = field(default_factory=_machines)
     outside: str = "198.51.100.20"
     """The house's own address on the internet."""
-    provider: Person = Person("Infogest", "adm.infogest", "maintenance", "office", 1_105)
+    provider: Person = Person("Quatrevents", "adm.quatrevents", "maintenance", "office", 1_105)
     provider_outside: str = "198.51.100.140"
     backup: Person = Person("Sauvegarde", "svc-sauvegarde", "maintenance", "night", 1_106)
     """The account that the backup runs under."""

@@ -186,12 +186,12 @@ def servers(house: House, midnight: float, day: int) -> list[Said]:
         begin + 1,
         SYSTEM_ITSELF,
         f"{SYSTEM32}svchost.exe",
-        "powershell.exe -NoProfile -ExecutionPolicy Bypass -File C:\\Infogest\\copie-sql.ps1",
+        "powershell.exe -NoProfile -ExecutionPolicy Bypass -File C:\\Quatrevents\\copie-sql.ps1",
         shell,
     )
     text = "$jour = Get-Date -Format yyyyMMdd\nBackup-SqlDatabase -ServerInstance 'SRV-SOINS' -Database 'Dossier' -BackupFile \"D:\\Copies\\dossier-$jour.bak\"\nGet-ChildItem D:\\Copies -Filter *.bak | Where-Object LastWriteTime -lt (Get-Date).AddDays(-14) | Remove-Item"
     story = [
-        signed, ran, script_block(care, begin + 2, text, "C:\\Infogest\\copie-sql.ps1"),
+        signed, ran, script_block(care, begin + 2, text, "C:\\Quatrevents\\copie-sql.ps1"),
         care.runs(begin + 900, job, f"{SYSTEM32}taskhostw.exe", f"{SYSTEM32}wbadmin.exe start backup -backupTarget:\\\\DISKSTATION\\copies -include:D: -vssFull -quiet")[1],
         care.service_state(begin + 903, "Volume Shadow Copy", "running"), care.service_state(begin + 904, "Microsoft Software Shadow Copy Provider", "running"),
         care.runs(begin + 960, job, script, f"{SYSTEM32}vssadmin.exe list shadows")[1], care.service_state(begin + 1_500, "Volume Shadow Copy", "stopped"),
@@ -240,11 +240,11 @@ def cloud_kept(house: House, at: float, rng: Random) -> list[Said]:
                      AzureActiveDirectoryEventType=1, ModifiedProperties=[{"Name": "AssignedLicense", "NewValue": "[SkuName=O365_BUSINESS]", "OldValue": "[]"}],
                      Target=[{"ID": "User", "Type": 2}], Actor=[{"ID": who.mail, "Type": 5}]),
         cloud.record(at + 220, "Add-MailboxPermission", "Exchange", 1, who, ResultStatus="True", ClientIP=f"{address}:50991", ExternalAccess=False,
-                     OrganizationName="tilleuls.onmicrosoft.com", ObjectId="info",
+                     OrganizationName="tilleuls-example.onmicrosoft.com", ObjectId="info",
                      Parameters=[{"Name": "Identity", "Value": "info"}, {"Name": "User", "Value": "s.mottart"}, {"Name": "AccessRights", "Value": "FullAccess"}]),
         cloud.record(at + 9_000, "SharingSet", "SharePoint", 14, director, ClientIP=house.outside, EventSource="SharePoint", ItemType="File",
-                     ObjectId="https://tilleuls.sharepoint.com/sites/direction/Documents/convention.docx", TargetUserOrGroupName="comptable@fiduciaire.example",
-                     TargetUserOrGroupType="Guest", SourceFileName="convention.docx", SiteUrl="https://tilleuls.sharepoint.com/sites/direction/"),
+                     ObjectId="https://tilleuls-example.sharepoint.com/sites/direction/Documents/convention.docx", TargetUserOrGroupName="comptable@fiduciaire.example",
+                     TargetUserOrGroupType="Guest", SourceFileName="convention.docx", SiteUrl="https://tilleuls-example.sharepoint.com/sites/direction/"),
     ]  # fmt: skip
     story += (
         cloud.file(

@@ -115,7 +115,7 @@ def by_provider(house: House, at: float) -> list[Said]:
     shell = Process(4 * 1_501, f"{SYSTEM32}cmd.exe", "cmd.exe", who)
     lines = (
         ("net.exe stop Spooler", "net.exe"), ('cmd.exe /c del /q "C:\\Windows\\System32\\spool\\PRINTERS\\*.*"', "cmd.exe"), ("net.exe start Spooler", "net.exe"),
-        ('msiexec.exe /i "D:\\Infogest\\Dossier 12.4.msi" /qn /l*v D:\\Infogest\\dossier.log', "msiexec.exe"), ("sc.exe query DossierService", "sc.exe"),
+        ('msiexec.exe /i "D:\\Quatrevents\\Dossier 12.4.msi" /qn /l*v D:\\Quatrevents\\dossier.log', "msiexec.exe"), ("sc.exe query DossierService", "sc.exe"),
         ("powercfg.exe /h off", "powercfg.exe"), ("sfc.exe /scannow", "sfc.exe"), ("dism.exe /online /cleanup-image /restorehealth", "dism.exe"),
         ("netsh.exe advfirewall show allprofiles", "netsh.exe"), ('shutdown.exe /r /t 300 /c "Mise à jour du dossier"', "shutdown.exe"),
     )  # fmt: skip
@@ -123,8 +123,8 @@ def by_provider(house: House, at: float) -> list[Said]:
         care.runs(at + number * 55, who, shell, line, SYSTEM32 + image)[1] for number, (line, image) in enumerate(lines)
     ]
     story += [
-        script_block(dc, at + 20, "Search-ADAccount -AccountInactive -TimeSpan 90.00:00:00 | Export-Csv C:\\Infogest\\inactifs.csv -NoTypeInformation", "C:\\Infogest\\inactifs.ps1"),
-        dc.runs(at + 19, dc.session(at, house.provider, given), acts.EXPLORER, "powershell.exe -ExecutionPolicy Bypass -File C:\\Infogest\\inactifs.ps1", POWERSHELL)[1],
+        script_block(dc, at + 20, "Search-ADAccount -AccountInactive -TimeSpan 90.00:00:00 | Export-Csv C:\\Quatrevents\\inactifs.csv -NoTypeInformation", "C:\\Quatrevents\\inactifs.ps1"),
+        dc.runs(at + 19, dc.session(at, house.provider, given), acts.EXPLORER, "powershell.exe -ExecutionPolicy Bypass -File C:\\Quatrevents\\inactifs.ps1", POWERSHELL)[1],
         care.defender(at + 200, 5007, {
             "Old Value": "", "New Value": "HKLM\\SOFTWARE\\Microsoft\\Windows Defender\\Exclusions\\Paths\\C:\\Program Files\\Dossier = 0x0",
         }),
@@ -141,8 +141,8 @@ def by_provider(house: House, at: float) -> list[Said]:
             "/usr/bin/crontab -l",
         )
     ):
-        story.append(acts.NAS.sudo(at + 700 + number * 40, "infogest", command))
-    story.append(acts.NAS.sudo_refused(at + 690, "infogest", "/usr/bin/systemctl restart smbd"))
+        story.append(acts.NAS.sudo(at + 700 + number * 40, "quatrevents", command))
+    story.append(acts.NAS.sudo_refused(at + 690, "quatrevents", "/usr/bin/systemctl restart smbd"))
     story += (
         acts.PVE.task(moment, "qmshutdown", 100 + number, "root@pam") for number, moment in every(at + 1_200, 45, 4)
     )
@@ -154,9 +154,9 @@ def by_provider(house: House, at: float) -> list[Said]:
 def _of_firewall(at: float) -> list[Said]:
     gate = acts.GATE
     return [
-        gate.log(at, 'logid="0100032095" type="event" subtype="system" level="warning" vd="root" logdesc="Admin performed an action from GUI" user="adm.infogest" '
-                     'ui="GUI(10.212.134.10)" action="download" status="success" msg="User adm.infogest downloaded config file from GUI(10.212.134.10)"'),
-        gate.log(at + 60, 'logid="0100044547" type="event" subtype="system" level="information" vd="root" logdesc="Object attribute configured" user="adm.infogest" '
+        gate.log(at, 'logid="0100032095" type="event" subtype="system" level="warning" vd="root" logdesc="Admin performed an action from GUI" user="adm.quatrevents" '
+                     'ui="GUI(10.212.134.10)" action="download" status="success" msg="User adm.quatrevents downloaded config file from GUI(10.212.134.10)"'),
+        gate.log(at + 60, 'logid="0100044547" type="event" subtype="system" level="information" vd="root" logdesc="Object attribute configured" user="adm.quatrevents" '
                           'ui="GUI(10.212.134.10)" action="Edit" cfgtid=917504 cfgpath="firewall.address" cfgobj="SRV-SOINS" cfgattr="comment[]" msg="Edit firewall.address SRV-SOINS"'),
     ]  # fmt: skip
 
