@@ -127,7 +127,7 @@ def pid_of(house: House) -> int:
 
 
 def sustained(bench: Bench) -> Table:
-    count = 4_000 if bench.quick else 120_000
+    count = 4_000 if bench.quick else 480_000
     with bench.house("sustained") as house:
         before, began = cpu_of(pid_of(house)), time.monotonic()
         ended(bench.send(house.ports, count))

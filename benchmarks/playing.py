@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
@@ -105,6 +106,32 @@ class Player:
         finally:
             shutil.rmtree(data)
 
+    def hear(self, sent: Iterable[tuple[datetime, str, str, bytes]]) -> Outcome:
+        """A stream of messages in the order of their time, as (moment, source, form, message), each received half a second later. However long, little
+        of it is held at once; of its matches is not known which story they are of."""
+        data = Path(self._folder.name) / "data"
+        shutil.copytree(self._empty, data)
+        assert self._understander.restore(self._fresh)
+        try:
+            with Store.open(data) as store:
+                raiser, position, now, stream = Raiser(store), 0, 0, iter(sent)
+                while batch := list(islice(stream, BATCH)):
+                    arrivals = []
+                    for at, source, form, message in batch:
+                        position += 1
+                        now = max(now, round((at.timestamp() + 0.5) * 1e6))
+                        arrivals.append((position, Arrival(now, f"s-{source}", "bulk", "192.0.2.7", form, [message])))
+                    self._keep(store, raiser, self._understander.understand(arrivals), now)
+                self._settle(store, raiser, position, now)
+                return Outcome(_seen(store, None, {}), position)
+        finally:
+            shutil.rmtree(data)
+
+    def _settle(self, store: Store, raiser: Raiser, position: int, now: int) -> None:
+        for _ in range(2):  # an hour later nothing late is waited for any more
+            now += int(HOUR * 1e6)
+            self._keep(store, raiser, self._understander.settle(position, now), now)
+
     def _through(self, store: Store, told: Sequence[tuple[Said, str]], *, historic: bool) -> Outcome:
         raiser, keys, story_at = Raiser(store), dict[str, str](), dict[int, str]()
         records = Counter[str]()
@@ -128,9 +155,7 @@ class Player:
                 story_at[position] = name
                 keys.update(dict.fromkeys(_keys(position, arrival), name))
             self._keep(store, raiser, self._understander.understand(arrivals), now)
-        for _ in range(2):  # an hour later nothing late is waited for any more
-            now += int(HOUR * 1e6)
-            self._keep(store, raiser, self._understander.settle(position, now), now)
+        self._settle(store, raiser, position, now)
         return Outcome(_seen(store, keys, story_at), len(told))
 
     def _keep(self, store: Store, raiser: Raiser, understood: Any, now: int) -> None:
@@ -151,7 +176,7 @@ def _keys(position: int, arrival: Arrival) -> list[str]:
     ]
 
 
-def _seen(store: Store, keys: dict[str, str], story_at: dict[int, str]) -> list[Seen]:
+def _seen(store: Store, keys: dict[str, str] | None, story_at: dict[int, str]) -> list[Seen]:
     m, s, i = tables.matches.c, tables.strands.c, tables.incidents.c
     query = (
         select(m.time, m.host, m.level, m.title, m.position, m.place, m.events, s.incident_id, i.severity)
@@ -163,7 +188,9 @@ def _seen(store: Store, keys: dict[str, str], story_at: dict[int, str]) -> list[
         rows = connection.execute(query).all()
     found = []
     for row in rows:
-        if row.place >= 0:
+        if keys is None:
+            stories = frozenset[str]()
+        elif row.place >= 0:
             stories = frozenset({story_at[row.position]})
         else:
             stories = frozenset(keys[identity] for _, _, identity in json.loads(row.events))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import archive, correlation, material, own_values, peers
+from benchmarks import archive, correlation, coverage, material, own_values, peers
 from benchmarks.measure import Command, Failed, Runs, Usage, in_turn, peak_memory, run, unsteady
 from benchmarks.tables import Table
 from benchmarks.targets import against_targets
@@ -119,6 +119,36 @@ def test_the_smallest_run_of_the_grouping_prints_every_table(corpus: Path, root:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_the_coverage_counts_every_recording_and_tells_of_each_incident(
+    corpus: Path, root: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    command = ["benchmarks/coverage.py", "--days", "1", "--json", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", *command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = {table["key"]: table for table in json.loads(out.read_text("utf-8"))}
+    assert list(tables) == ["recordings", "techniques", "policy", "lines", "quiet", "attacked"]
+    *folders, together = tables["recordings"]["rows"]
+    for name in ("all", "ours", "theirs"):
+        assert together[name] == sum(row[name] for row in folders)
+    assert together["all"] == 277
+    assert 0 < together["ours"] <= 277
+    assert [row["rules"] > 0 for row in tables["policy"]["rows"]] == [True] * 4
+    mac = tables["quiet"]["rows"][0]
+    assert (mac["events"], mac["loud"]) == (2_000, 0)
+    assert [(row["events"], row["guessing"] > 0) for row in tables["attacked"]["rows"]] == [(2_000, True)] * 2
+
+
+def test_a_line_of_old_has_the_time_it_names_and_one_without_that_of_the_line_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"Jul  1 09:00:55 host kernel: x\n\tand more\nJul  1 08:00:00 host kernel: y\n")
+    assert [at.strftime("%m-%d %H:%M:%S") for at, *_ in coverage.lines(path)] == ["07-01 09:00:55"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_peer_that_finds_nothing_is_shown_as_finding_nothing(corpus: Path, root: Path, tmp_path: Path) -> None:
     peer = tmp_path / "peer"
     peer.write_text("#!/bin/sh\nexit 0\n")
@@ -155,6 +185,7 @@ def test_the_archive_is_measured() -> None:
     assert all(re.search(r" -?\d", line) for line in told)  # so few rows can cost less than nothing
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_processor_time_of_the_process_and_its_children(tmp_path: Path) -> None:
     script = "import os, time\nif not os.fork():\n while time.process_time() < 0.2: pass\nelse: os.wait()"
     usage = run(command(tmp_path, script))
@@ -302,6 +333,7 @@ def test_no_two_events_are_equal_and_kept_values_stay(tmp_path: Path) -> None:
     assert {each["Channel"] for each in made} == {"Security" * 3}
 
 
+@pytest.mark.slow
 def test_smaller_sets_of_rules_are_parts_of_the_larger_ones_and_all_for_windows(corpus: Path, tmp_path: Path) -> None:
     sets = list(material.rule_sets(corpus / "sigma", tmp_path).values())
     names = [{path.name for path in folders[0].rglob("*.yml")} for folders in sets[:3]]

@@ -32,6 +32,7 @@ def folders(root: Path) -> list[Path]:
     return [root / name for name in ("src", "tests", "tools", "benchmarks") if any(root.glob(f"{name}/**/*.py"))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_imports_only_go_down(root: Path) -> None:
     check(root, "-c", FLOORS)
@@ -55,6 +56,7 @@ def test_an_import_that_goes_up_is_caught(module: str, line: str, root: Path, tm
         check(tmp_path, "-c", FLOORS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_mypy_is_content(root: Path, folders: list[Path]) -> None:
     check(root, "-m", "mypy", "--no-error-summary", *folders)
@@ -68,6 +70,7 @@ def test_everything_is_formatted(root: Path, folders: list[Path]) -> None:
     check(root, "-m", "ruff", "format", "--quiet", "--diff", *folders)
 
 
+@pytest.mark.slow
 def test_shellcheck_is_content(root: Path) -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
     if not shellcheck.exists():
@@ -80,6 +83,7 @@ POSSESSIVE = re.compile(r"[*+?}][+]|[(][?]>")
 """What makes a repetition or a group of a pattern keep all it took."""
 
 
+@pytest.mark.slow
 def test_no_pattern_is_possessive_which_the_python_of_debian_12_takes_wrongly(root: Path) -> None:
     """CPython before 3.11.5 goes on at the wrong place once a possessive repetition tried a way in vain (python/cpython#106052):
     what should match is passed over, without an error; atomic groups have their own fault (#101955). Debian 12 has 3.11.2."""

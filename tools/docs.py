@@ -6,6 +6,8 @@ from pathlib import Path
 
 from beffroi.core import config, errors
 from beffroi.logs.formats.fields import NAMES
+from beffroi.rules import policy
+from beffroi.rules.policy.windows import SUBCATEGORIES, TAIL
 from beffroi.service.checks import NAMES as NAMES_OF_CHECKS
 from beffroi.store import settings
 
@@ -104,12 +106,51 @@ def doctor_page() -> str:
     )
 
 
+def windows_page() -> str:
+    """docs/windows.md: what Beffroi has Windows record, from the script that sets it."""
+    said = {"": "nothing", "S": "successes", "F": "failures", "SF": "both"}
+    audit = [
+        f"| {each.name} | `{each.guid}` | {said[SUBCATEGORIES[each.guid.removesuffix(TAIL)].usual]} | {said[each.recorded]} | {_cell(each.why)} |"
+        for each in policy.audited()
+    ]
+    values = [f"| `{each.key}` | `{each.name}` | `{each.content}` | {_cell(each.why)} |" for each in policy.values()]
+    logs = [f"| `{each.channel}` | {each.size} MiB |" for each in policy.logs()]
+    return "\n".join(
+        [
+            HEAD,
+            "# What Windows should record\n",
+            "Windows records little of what attacks leave behind unless it is told to. `beffroi rules policy --output beffroi-audit.ps1` writes a script",
+            "that tells it, for Windows 10, Server 2016 and later. It only adds; `-WhatIf` shows what it would change, `-Undo` puts back what was there.",
+            "In a domain the same belongs into a group policy, which otherwise takes the script's settings back.\n",
+            "What it gains: `beffroi rules coverage --policy default`, `recommended` and `sysmon` say how many of the rules in use can fire with Windows as it",
+            "comes, with this policy, and with Sysmon besides; `benchmarks/coverage.py` prints the three side by side for Beffroi's own rules.\n",
+            "| Subcategory | GUID | Windows by itself, at most | With the script | Why |",
+            "|---|---|---|---|---|",
+            *audit,
+            "",
+            "| Key in `HKEY_LOCAL_MACHINE` | Value | Content | Why |",
+            "|---|---|---|---|",
+            *values,
+            "",
+            "| Log, switched on where it is off | Room at least |",
+            "|---|---|",
+            *logs,
+            "",
+            "Command lines and scripts can hold passwords: who may read these logs may read them. Files show in *File System* only where somebody marked",
+            "their folder for auditing. *Detailed File Share* writes a line for each file that is opened over the network; on a busy file server it is most",
+            "of the log, and what mass copying and encryption from another machine are seen by.",
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "doctor.md": doctor_page,
     "errors.md": errors_page,
     "fields.md": fields_page,
     "settings.md": settings_page,
+    "windows.md": windows_page,
 }
 
 

@@ -72,6 +72,7 @@ def test_without_a_service_the_command_does_it_itself(config: Config, monkeypatc
     assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
 
 
+@pytest.mark.slow
 def test_with_a_service_it_asks_the_service(config: Config) -> None:
     with service(config) as store:
         made = act(config, "sources.token", {"name": "NAS"})
@@ -80,6 +81,7 @@ def test_with_a_service_it_asks_the_service(config: Config) -> None:
     assert [row["id"] for row in act(config, "sources.list")] == [made["id"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [True, False])
 def test_the_ledger_names_who_typed_the_command_also_behind_sudo(
     running: bool, config: Config, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +103,7 @@ def test_a_name_that_is_none_is_not_taken_for_one(said: str, config: Config, mon
     assert [row["actor"] for row in act(config, "ledger.show")] == [local.account()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [True, False])
 def test_an_error_is_the_same_either_way(running: bool, config: Config) -> None:
     def fails() -> None:
@@ -161,11 +164,13 @@ def test_what_is_no_beffroi_is_not_believed(config: Config) -> None:
         lying.join(10)
 
 
+@pytest.mark.slow
 def test_another_command_is_waited_for_and_then_named(config: Config) -> None:
     with Store.open(config.data_dir), pytest.raises(StoreBusyError, match=f"process {os.getpid()}"):
         act(config, "sources.list", wait=0.1)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_starting_is_asked_once_it_listens(config: Config) -> None:
     started = threading.Event()
     done: list[object] = []
@@ -201,6 +206,7 @@ def test_many_commands_at_once_all_do_their_part(config: Config) -> None:
     assert actions(config) == ["sources.token"] * 6
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_an_action_leaves_nothing_of_it(config: Config) -> None:
     act(config, "sources.token", {"name": "NAS"})
     die = "import os\nfrom beffroi.store import feed\nfeed.tell = lambda *_: os.kill(os.getpid(), 9)"
@@ -211,6 +217,7 @@ def test_kill_9_in_the_middle_of_an_action_leaves_nothing_of_it(config: Config) 
     assert actions(config) == ["sources.token"]
 
 
+@pytest.mark.slow
 def test_a_store_of_a_newer_beffroi_is_told_in_a_sentence(config: Config) -> None:
     with Store.open(config.data_dir) as store, store.write() as change:
         change.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -234,6 +241,7 @@ def owned(tmp_path: Path) -> Iterator[Config]:
         yield Config(data_dir=data, cache_dir=tmp_path / "cache")
 
 
+@pytest.mark.slow
 @needs_root
 def test_root_becomes_the_folder_s_owner_before_anything_is_opened(owned: Config) -> None:
     see = (
@@ -262,6 +270,7 @@ def test_root_writes_a_certificate_where_only_root_may(owned: Config, tmp_path: 
     assert again.returncode == 2
 
 
+@pytest.mark.slow
 @needs_root
 def test_another_account_is_told_to_use_sudo(owned: Config) -> None:
     drop = (
@@ -274,6 +283,7 @@ def test_another_account_is_told_to_use_sudo(owned: Config) -> None:
     assert (process.returncode, "try again with sudo" in said) == (40, True), said
 
 
+@pytest.mark.slow
 @needs_root
 def test_a_folder_that_its_owner_may_not_write_is_told(owned: Config) -> None:
     (owned.data_dir / "store.db").mkdir(mode=0o500)

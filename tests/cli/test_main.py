@@ -161,6 +161,7 @@ def test_ctrl_c_ends_quietly(shell: Callable[[str], subprocess.Popen[bytes]]) ->
     assert (process.returncode, out, err) == (Exit.INTERRUPTED, b"", b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 100_000])
 def test_a_reader_that_goes_away_ends_it_quietly(lines: int, shell: Callable[[str], subprocess.Popen[bytes]]) -> None:
     process = shell(f"time.sleep(0.2); sys.stdout.write('match\\n' * {lines})")

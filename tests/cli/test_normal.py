@@ -39,6 +39,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_it_is_tried_said_listed_and_undone(run: Run) -> None:
     assert run("--list") == "Nothing was called normal.\n"
     tried = run("1", "--dry-run")

@@ -12,9 +12,11 @@ import pytest
 
 from beffroi.cli.main import main
 from beffroi.core.errors import Exit
+from beffroi.core.situations import NAMESPACE, SITUATIONS, UNKNOWN
 from beffroi.core.wording import LANGUAGES
+from beffroi.rules.policy import SCRIPT
 from beffroi.rules.repository import PACK
-from tests.hunting.hunts import CLEARED, WHOAMI, event, failed, rules, whoami, write
+from tests.hunting.hunts import CLEARED, FAILED, GUESSED, WHOAMI, event, failed, rules, whoami, write
 
 WHOAMI_ID, CLEARED_ID = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 GUESSED_ID = "44444444-4444-4444-8444-444444444444"
@@ -105,6 +107,29 @@ def test_the_rules_of_the_pack_have_a_title_in_every_language(run: Run, data: Pa
     assert CLEARED_TITLES["en"] in {row["title"] for row in told}
 
 
+def test_each_rule_of_the_pack_has_the_situation_that_it_names(run: Run, data: Path) -> None:
+    listed = rows(run("list", "--json", "--data-dir", data))
+    assert {row["situation"] for row in listed} <= {*SITUATIONS}
+    named = {row["id"]: [tag for tag in row["tags"] if tag.startswith(NAMESPACE)] for row in listed}
+    assert all(named[row["id"]] == [NAMESPACE + row["situation"]] for row in listed if not row["silent"])
+    assert not [row["title"] for row in listed if row["situation"] == UNKNOWN]
+
+
+def test_a_correlation_that_rests_on_another_has_the_sources_of_what_lies_below(
+    run: Run, known: Path, data: Path
+) -> None:
+    (known / "twice.yml").write_text(
+        GUESSED.replace("4444", "7777").replace("[failed]", "[guessed]").replace("Passwords", "Often passwords")
+    )
+    (known / "guessed.yml").write_text(f"{FAILED}---\n" + GUESSED.replace("level", "name: guessed\nlevel"))
+    by_title = {row["title"]: row for row in rows(run("list", "--json", "--rules", known, "--data-dir", data))}
+    assert by_title["Often passwords are guessed"]["sources"] == [{"product": "windows", "service": "security"}]
+    assert (by_title["Often passwords are guessed"]["silent"], by_title["Passwords are guessed"]["silent"]) == (
+        False,
+        True,
+    )
+
+
 def test_list_for_people_is_one_line_a_rule(run: Run, known: Path, data: Path) -> None:
     code, out, err = run("list", "--rules", known, "--data-dir", data)
     assert (code, out.count("\n"), err) == (Exit.DONE, 6, "")
@@ -146,6 +171,9 @@ def test_the_pack_passes_its_own_samples(run: Run) -> None:
     [summary] = rows(said)
     assert summary["failed"] == 0
     assert summary["samples"] > 40
+    assert summary["rules"] == summary["speaking"] + summary["parts"]
+    assert summary["speaking"] > summary["correlations"] > 0
+    assert summary["parts"] > 0
 
 
 def test_a_rule_that_does_not_do_what_its_sample_says_ends_with_2(run: Run, tmp_path: Path) -> None:
@@ -158,7 +186,7 @@ def test_a_rule_that_does_not_do_what_its_sample_says_ends_with_2(run: Run, tmp_
     assert code == Exit.ERROR
     assert out.splitlines() == [
         f"{folder / 'cleared.samples.yml'}, when it is not: fires 1 times instead of 0",
-        "1 rules, 2 samples, 1 failed",
+        "1 rules that speak, 0 of them correlations, and 0 parts of correlations; 2 samples, 1 failed",
     ]
 
 
@@ -277,6 +305,78 @@ def test_coverage_with_refused_rules_names_them(run: Run, known: Path, tmp_path:
     code, _, err = run("coverage", write(tmp_path / "a.json", [whoami()]), "--rules", known)
     assert code == Exit.PARTLY
     assert "bad.yml, line 2" in err
+
+
+def test_coverage_wants_to_know_what_is_sent(run: Run, tmp_path: Path) -> None:
+    assert run("coverage")[0] == Exit.ERROR
+    code, _, err = run("coverage", write(tmp_path / "a.json", [whoami()]), "--policy", "sysmon")
+    assert (code, "either recordings or --policy" in err) == (Exit.ERROR, True)
+
+
+def test_coverage_of_a_policy_says_what_windows_lets_the_rules_see(run: Run, known: Path) -> None:
+    firsts = {
+        policy: run("coverage", "--policy", policy, "--rules", known)[1].splitlines()[0]
+        for policy in ("default", "recommended", "sysmon")
+    }
+    assert firsts == {
+        "default": "2 rules can fire on what Windows records unless told; 2 are blind.",
+        "recommended": "3 rules can fire with the audit policy that Beffroi recommends; 1 are blind.",
+        "sysmon": "3 rules can fire with that audit policy and Sysmon; 1 are blind.",
+    }
+
+
+def test_a_layer_for_the_navigator_needs_no_recordings(run: Run, known: Path) -> None:
+    code, out, err = run("coverage", "--navigator", "-", "--rules", known, "--lang", "fr")
+    assert (code, err) == (Exit.DONE, "")
+    layer = json.loads(out)
+    assert all(each["score"] > 0 and each["comment"] for each in layer["techniques"])
+    assert [layer] == rows(run("coverage", "--navigator", "-", "--rules", known, "--json"))
+    assert len(layer["techniques"]) == len({each["techniqueID"] for each in layer["techniques"]}) > 0
+
+
+def test_a_layer_names_the_rules_of_the_pack_in_the_language_asked_for(run: Run) -> None:
+    layer = json.loads(run("coverage", "--navigator", "-", "--lang", "de")[1])
+    comments = "\n".join(each["comment"] for each in layer["techniques"])
+    assert CLEARED_TITLES["de"] in comments
+    assert CLEARED_TITLES["en"] not in comments
+
+
+def test_a_layer_of_recordings_shows_techniques_that_are_blind_on_them(run: Run, known: Path, tmp_path: Path) -> None:
+    path, layer_file = write(tmp_path / "a.json", [whoami()]), tmp_path / "layer.json"
+    code, out, err = run("coverage", path, "--navigator", layer_file, "--rules", known)
+    assert code == Exit.DONE
+    assert out.startswith("1 rules can fire on what these recordings hold")
+    assert "layer.json" in err
+    scores = {bool(each["score"]) for each in json.loads(layer_file.read_text("utf-8"))["techniques"]}
+    assert scores == {True, False}
+    code, _, err = run("coverage", path, "--navigator", layer_file, "--rules", known)
+    assert (code, "cannot be written" in err) == (Exit.ERROR, True)  # what is there already stays
+
+
+def test_a_rule_that_is_switched_off_is_not_in_the_layer(run: Run, data: Path) -> None:
+    def comments() -> str:
+        return run("coverage", "--navigator", "-", "--lang", "en", "--data-dir", data)[1]
+
+    cleared = next(
+        row for row in rows(run("list", "--json", "--data-dir", data)) if row["title"] == "Event log cleared"
+    )
+    assert "Event log cleared" in comments()
+    run("switch", cleared["id"], "off", "--reason", "we clear it each night", "--data-dir", data)
+    assert "Event log cleared" not in comments()
+
+
+# --- policy ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_is_shown_or_written_as_it_lies_in_the_pack(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("policy")
+    assert (code, out, err) == (Exit.DONE, SCRIPT.read_text("ascii"), "")
+    assert rows(run("policy", "--json")) == [{"name": "beffroi-audit.ps1", "text": out}]
+    code, out, err = run("policy", "--output", tmp_path / "audit.ps1")
+    assert (code, out) == (Exit.DONE, "")
+    assert (tmp_path / "audit.ps1").read_bytes() == SCRIPT.read_bytes()
+    assert "powershell -ExecutionPolicy Bypass -File audit.ps1" in err
+    assert run("policy", "--output", tmp_path / "audit.ps1")[0] == Exit.ERROR  # it may be another's
 
 
 # --- update and switch -------------------------------------------------------------------------------------------------------

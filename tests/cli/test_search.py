@@ -55,6 +55,7 @@ def test_json_lines_are_the_events_and_nothing_else(search: Callable[..., Said])
     assert list(events[0]) == ["time", "arrived", "source", "host", "logsource", "fields", "raw"]
 
 
+@pytest.mark.slow
 def test_a_source_is_named_as_people_call_it(search: Callable[..., Said], tmp_path: Path) -> None:
     assert search("--source", "PC")[0] == 2  # no store: nothing is known of it, and nothing is made by looking
     assert not (tmp_path / "data" / "store.db").exists()
@@ -71,6 +72,7 @@ def test_a_source_is_named_as_people_call_it(search: Callable[..., Said], tmp_pa
     assert (code, out) == (0, "")
 
 
+@pytest.mark.slow
 def test_csv_disarms_formulas(search: Callable[..., Said]) -> None:
     code, out, _ = search("--csv", "--limit", "2")
     (head, first, second) = csv.reader(io.StringIO(out))

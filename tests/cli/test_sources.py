@@ -126,6 +126,7 @@ def test_a_certificate_is_written_for_its_owner_alone_and_works(run: Run, tmp_pa
     assert "certificate until 20" in run("list")
 
 
+@pytest.mark.slow
 def test_a_key_is_never_overwritten_and_then_nothing_is_made(run: Run, tmp_path: Path) -> None:
     (tmp_path / "NAS.key").write_text("precious")
     assert "there is such a file already" in run("certificate", "NAS", "--out", str(tmp_path), code=2)

@@ -27,6 +27,7 @@ PLANTED = (
 SECRETS = ("Odette", "Lambin", "203.0.113", "198.51.100", "secret-host", "secret-folder")
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_house_is_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "secret-folder"
     folder.mkdir()

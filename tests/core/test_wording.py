@@ -75,6 +75,7 @@ def test_pythons_own_gettext_reads_what_is_shipped(language: str, said: Catalog)
     assert all(catalogue.gettext(str(entry.id)) for entry in said if entry.id)
 
 
+@pytest.mark.slow
 def test_the_catalogues_are_as_the_tool_writes_them(tool: ModuleType, said: Catalog, tmp_path: Path) -> None:
     shutil.copytree(LOCALE, tmp_path / "locale")
     for language in TRANSLATED:

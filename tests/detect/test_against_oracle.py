@@ -1,14 +1,14 @@
 """The matcher against a second evaluator that shares no code with it (tests/oracle), on drawn rules and on real recordings."""
 
-from collections import Counter
-from collections.abc import Iterator
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import yaml
-from evtx import PyEvtxParser
 from hypothesis import HealthCheck, given, settings
 
 from beffroi.core.model import Event, LogSource
@@ -16,7 +16,7 @@ from beffroi.detect.matcher import Matcher
 from beffroi.detect.translate import UntranslatableError, translate
 from tests.detect.sigma import BRUSSELS
 from tests.oracle import Unsupported, parse_documents
-from tests.oracle import load as load_plain
+from tests.oracle.compared import compare
 from tests.oracle.generate import LOGSOURCE, PLACEHOLDERS, SPACED, Case, rule_text, rules_and_events
 
 JOINED = {spaced: joined for joined, spaced in SPACED.items()}  # only Defender writes spaces; tested in test_matcher.py
@@ -75,45 +75,16 @@ def test_thousands_of_drawn_rules_fire_on_the_same_events(case: Case) -> None:
     agree(case, together=False)
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    records = PyEvtxParser(str(path)).records_json()
-    while True:
-        try:
-            record = next(records)
-            yield orjson.loads(str(record and record["data"]))
-        except StopIteration:
-            return
-        except RuntimeError:
-            continue
-
-
-def _compare(corpus: Path, files: list[Path]) -> None:
-    from beffroi.logs.formats import recordings
-    from beffroi.rules.repository import load
-
-    folders = [corpus / "sigma" / name for name in ("rules", "rules-emerging-threats", "rules-threat-hunting")]
-    plain = load_plain(folders, refused=[])
-    by_file: dict[str, Counter[tuple[int, str | None]]] = {}
-    for path in files:
-        wanted: Counter[tuple[int, str | None]] = Counter()
-        for record in _records(path):
-            number = record["Event"]["System"]["EventRecordID"]
-            wanted.update((number, rule.id) for rule in plain if rule.fires(record))
-        by_file[str(path)] = wanted
-    matcher = Matcher(load(folders).rules, BRUSSELS)
-    for recording in recordings(files, faults=[]):
-        batch = list(recording.events())
-        found = Counter((batch[match.place][0], match.rule.id) for match in matcher.match(batch))
-        assert found == by_file[recording.path], recording.path
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_all_rules_say_the_same_of_some_recordings(corpus: Path) -> None:
-    _compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx"))[::25])
+    compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx"))[::25])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_all_rules_say_the_same_of_all_recordings(corpus: Path) -> None:
-    _compare(corpus, sorted((corpus / "evtx-attack-samples").rglob("*.evtx")))
+    files = sorted((corpus / "evtx-attack-samples").rglob("*.evtx"), key=lambda path: path.stat().st_size)
+    parts = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(parts, get_context("spawn")) as pool:
+        assert list(pool.map(compare, [corpus] * parts, [files[part::parts] for part in range(parts)]))

@@ -154,6 +154,7 @@ def can_never_fire(section: dict[str, Any]) -> bool:
     return asked > most
 
 
+@pytest.mark.slow
 @given(sections(), EVENTS)
 def test_sorted_matches_fire_where_the_plain_correlator_says(section: dict[str, Any], events: list[Any]) -> None:
     matches = sorted(given_matches(events), key=lambda match: match.time_us)
@@ -164,6 +165,7 @@ def test_sorted_matches_fire_where_the_plain_correlator_says(section: dict[str, 
     assert len(found) == len(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nearby", [0, 64])
 @given(section=sections(), events=EVENTS, data=st.data())
 def test_any_order_of_arrival_and_any_repetition_give_the_same_firings(
@@ -194,6 +196,7 @@ def test_any_order_of_arrival_and_any_repetition_give_the_same_firings(
     assert one.counts.too_late == 0
 
 
+@pytest.mark.slow
 @given(section=sections(), events=EVENTS, data=st.data())
 def test_a_state_taken_at_any_point_goes_on_as_if_nothing_had_happened(
     section: dict[str, Any], events: list[Any], data: st.DataObject
@@ -218,6 +221,7 @@ def test_a_state_taken_at_any_point_goes_on_as_if_nothing_had_happened(
         assert stored.counts == through.counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nearby", [0, 64])
 @given(lower=sections(), middle=sections(), events=EVENTS, data=st.data())
 def test_correlations_that_build_on_each_other_fire_as_the_plain_one_does_level_by_level(

@@ -112,6 +112,7 @@ def test_values_that_make_a_sum_go_up_and_down_cost_no_more_each() -> None:
     assert cost(correlator, same_moment) < 20
 
 
+@pytest.mark.slow
 def test_many_firings_that_change_below_do_not_multiply_above() -> None:
     lower = correlation(BRUTE, name="lower")
     upper = correlation("{type: event_count, rules: [lower], timespan: 1d, condition: {gte: 2}}", name="upper")
@@ -173,6 +174,7 @@ def test_a_year_of_lateness_is_only_memory() -> None:
     assert correlator.counts.events_forgotten >= 4_500
 
 
+@pytest.mark.slow
 def test_a_thousand_correlations_run_side_by_side() -> None:
     definitions: list[Correlation] = [correlation(BRUTE, name=f"c{n}") for n in range(1000)]
     correlator = Correlator(definitions)

@@ -133,6 +133,7 @@ def test_wildcards_made_to_explode_take_linear_time() -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.slow
 def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher(
         [rule("a|contains: needle"), rule("{s: {a|startswith: v}, t: {b: 1}, condition: s and not t}")], BRUSSELS
@@ -145,6 +146,7 @@ def test_values_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     assert peak < 40 << 20
 
 
+@pytest.mark.slow
 def test_channels_that_are_never_the_same_twice_do_not_fill_memory() -> None:
     matcher = Matcher([rule("a|contains: needle", {"product": "windows"})], BRUSSELS)
     gc.disable()  # as in a hunt: what is let go must not hold itself
@@ -170,6 +172,7 @@ def test_what_waits_when_reading_fails_is_not_mixed_into_the_next_batch() -> Non
     assert [(match.place, match.event[0]) for match in found] == [(1, 8)]
 
 
+@pytest.mark.slow
 def test_event_numbers_that_are_never_the_same_twice_cost_no_look_at_every_rule() -> None:
     """A kind of events that no rule is about is told from the others without asking each rule."""
     one = rule("{s: {EventID: 4625, a|contains: needle}, condition: s}", {"product": "windows", "service": "security"})

@@ -57,6 +57,7 @@ def holds(pattern: str, text: str) -> bool:
     return any(literal in folded(text) or literal in text.lower() for literal in literals)
 
 
+@pytest.mark.slow
 @given(PATTERNS, TEXTS)
 @example("(?i)task", "ta\u017fk")
 @example("(?i)task", "tas\u212a")
@@ -106,6 +107,7 @@ PAIRS: st.SearchStrategy[tuple[str, str]] = st.recursive(
 """A pattern and a text made together, so that the pattern matches it."""
 
 
+@pytest.mark.slow
 @given(PAIRS, st.text(max_size=3), st.data())
 def test_where_a_text_is_made_for_a_pattern_one_of_its_literals_stands(
     pair: tuple[str, str], around: str, data: st.DataObject

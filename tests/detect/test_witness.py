@@ -94,6 +94,7 @@ def made(a: Any, b: Any, condition: str) -> Rule | None:
         return None
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(searches, searches, conditions), min_size=1, max_size=4), st.lists(events, max_size=12))
 @settings(suppress_health_check=list(HealthCheck))
 def test_the_matcher_says_what_each_value_says_for_drawn_rules(
@@ -107,6 +108,7 @@ def test_the_matcher_says_what_each_value_says_for_drawn_rules(
     }
 
 
+@pytest.mark.slow
 @given(searches, searches, conditions, events)
 @settings(suppress_health_check=list(HealthCheck))
 def test_putting_a_condition_in_another_order_changes_nothing(a: Any, b: Any, condition: str, event: Fields) -> None:
@@ -116,6 +118,7 @@ def test_putting_a_condition_in_another_order_changes_nothing(a: Any, b: Any, co
         assert directly(ordered(expr), event) is directly(gate(expr).condition, event) is directly(expr, event)
 
 
+@pytest.mark.slow
 @given(searches, searches, conditions, st.lists(events, max_size=4))
 @settings(suppress_health_check=list(HealthCheck))
 def test_a_condition_made_a_function_says_the_same(a: Any, b: Any, condition: str, several: list[Fields]) -> None:

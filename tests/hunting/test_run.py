@@ -223,6 +223,7 @@ def test_a_large_file_is_shared_and_nobody_can_tell(large: Path, known: Path, sm
     assert (shared, len(by_many.shares)) == (one_file, jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [1_500, 2_500])
 def test_the_faults_of_parts_are_bounded_as_those_of_a_file(
     tmp_path: Path, known: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, bound: int
@@ -492,6 +493,7 @@ def test_progress_is_told_to_the_end_but_not_before_all_processes_are_there(
     assert told[-1][1] == size
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("when", ["at once", "at the first match"])
 def test_a_process_killed_from_outside_ends_the_hunt_with_one_sentence(

@@ -16,6 +16,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b" "))), st.integers(1, 2_000))
 def test_lines_come_out_in_order_however_little_memory_there_is(lines: list[bytes], memory: int) -> None:
     kept = SortedSpill(in_memory=memory)

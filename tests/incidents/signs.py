@@ -66,15 +66,16 @@ def keep(store: Store, *signs: dict[str, Any], first: int | None = None) -> list
 
 def row_of(
     minute: float = 0, host: str | None = "pc", rule: str = "r", level: int = 3, tags: Iterable[str] = (), historic: bool = False,
-    title: str | None = None, **fields: Any,
+    title: str | None = None, says: dict[str, str] | None = None, logsource: str = "windows/*/*", **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """A match as the recorder writes it."""
     time = iso_of(NOON + int(minute * MINUTE))
     return {
         "position": 0, "place": 0, "identity": None, "rule_id": rule, "grouping": "", "title": title or f"Rule {rule}",
-        "level": LEVELS[level], "time": time, "noted": time, "host": host, "source_id": "s-1", "logsource": "windows/*/*",
+        "level": LEVELS[level], "time": time, "noted": time, "host": host, "source_id": "s-1", "logsource": logsource,
         "fields": json.dumps(fields), "historic": int(historic), "tags": json.dumps(list(tags)), "pending": 1,
         "traces": msgspec.json.encode(traces_of(host, fields, tags)).decode(),
+        "says": None if says is None else json.dumps(says),
     }  # fmt: skip
 
 

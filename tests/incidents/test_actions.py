@@ -1,9 +1,10 @@
 """What people do about incidents: all of it in the ledger, nothing that forgets what they decided."""
 
+import json
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from beffroi.core.errors import UsageError
 from beffroi.incidents import actions
@@ -40,7 +41,7 @@ def test_an_incident_tells_what_the_contract_names(two: Store) -> None:
             "closed_as", "timeline"} <= row.keys()  # fmt: skip
     assert {"kind": "account", "value": "anne", "role": "actor"} in row["entities"]
     assert text(row["title"]) == "Rule r, on pc-1"
-    assert [text(each["what"]) for each in row["timeline"]] == ["Rule r", "Rule next", "opened"]
+    assert [text(each["what"]) for each in row["timeline"]] == ["Rule r", "Rule next", "the incident was opened"]
     assert [each["match"] for each in row["evidence"]] == [1, 2]
 
 
@@ -154,6 +155,7 @@ def test_the_week_s_interruptions_are_counted_against_their_budget(store: Store,
     assert actions.budget(store, ANNE, Nothing()) == {"interruptions": 3, "budget": 2, "exceeded": True}
 
 
+@pytest.mark.slow
 def test_a_long_story_is_told_bounded_and_nothing_is_cut_unsaid(store: Store, raiser: Raiser) -> None:
     keep(store, *[ATTACK | {"minute": n / 60, "rule": f"r{n}", "Image": f"C:\\{n}.exe"} for n in range(700)])
     raiser.catch_up()
@@ -177,3 +179,23 @@ def test_the_timeline_is_that_of_the_incident_alone(two: Store) -> None:
     assert "Autre chose" not in str(show(two, 1))
     with two.read() as connection:
         assert connection.execute(select(tables.strands.c.id)).all()
+
+
+def test_an_incident_of_an_earlier_beffroi_is_told_by_its_techniques(two: Store) -> None:
+    details = {
+        "entities": [["host", "pc-1", "target"]],
+        "techniques": ["T1490"],
+        "tactics": [],
+        "reasons": [],
+        "unlisted": 0,
+    }
+    with two.write() as change:
+        change.execute(update(tables.incidents).values(details=json.dumps(details)))
+    row = show(two)
+    assert (row["situation"], row["says"], row["course"]) == ("copies-destroyed", {}, None)
+    assert text(row["steps"][0]["text"]).startswith("Take pc-1 off the network")
+
+
+def test_what_beffroi_did_is_what_the_ledger_says_that_it_did_and_not_what_people_did(two: Store) -> None:
+    actions.take(two, ANNE, Which(1))
+    assert [(text(each["what"]), each["by"]) for each in show(two)["did"]] == [("the incident was opened", "beffroi")]

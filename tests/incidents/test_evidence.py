@@ -87,6 +87,7 @@ def test_it_is_checked_without_beffroi(two: Store, tmp_path: Path) -> None:
     assert "Incident 1" in (folder / "recit.txt").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_every_byte_of_every_file_is_covered(two: Store, tmp_path: Path) -> None:
     folder = unpacked(export(two), tmp_path / "out")
     for path in sorted(folder.iterdir()):
@@ -143,6 +144,7 @@ def test_it_speaks_the_house_s_language(two: Store, tmp_path: Path) -> None:
     assert (folder / "story.txt").exists()
 
 
+@pytest.mark.slow
 def test_many_matches_are_bounded_and_it_says_so(two: Store, tmp_path: Path) -> None:
     with two.write() as change:
         rows = [

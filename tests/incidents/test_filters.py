@@ -52,6 +52,7 @@ def other(text: str) -> str:
     return "x" if text.lower() != "x" else "y"
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(["User", "Image", "CommandLine", "cs-uri-query", "on", "New Value"]), values, min_size=1

@@ -175,6 +175,7 @@ def test_what_was_undone_before_anybody_looked_is_counted_once(store: Store, rai
     sound(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["real", "exercise", "duplicate", "normal"])
 def test_what_is_closed_stays_as_it_was_decided(store: Store, raiser: Raiser, reason: str) -> None:
     nights(store, raiser)

@@ -49,6 +49,7 @@ def test_slight_matches_open_nothing_and_are_part_of_what_comes(store: Store, ra
     assert row.interrupted is not None
 
 
+@pytest.mark.slow
 def test_all_that_waits_is_taken_in_batches(store: Store, raiser: Raiser) -> None:
     keep(store, *[{"minute": n / 60} for n in range(1_203)])
     assert raiser.catch_up() == 1_203
@@ -254,6 +255,7 @@ PARTING: list[dict[str, Any]] = [
 """The last joins the others by its account, until the first shows that it is of somebody else."""
 
 
+@pytest.mark.slow
 @example(signs=PARTING, seed=256958993)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(signs=st.lists(SIGNS, min_size=1, max_size=8, unique_by=str), seed=st.integers(0, 1 << 30))

@@ -31,6 +31,7 @@ def test_one_address_is_one_story_over_machines_and_rules() -> None:
     assert groups([scan, sign(120, "server", "sign-in", src_ip="203.0.113.9")]) == [[0], [1]]
 
 
+@pytest.mark.slow
 def test_ten_thousand_failures_from_one_address_are_one_story() -> None:
     draw = random.Random(3)
     tries = [
@@ -131,6 +132,7 @@ KINDS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(signs=st.lists(KINDS, max_size=14), data=st.data())
 def test_the_order_of_arrival_changes_no_story(signs: list[Sighting], data: st.DataObject) -> None:
@@ -139,6 +141,7 @@ def test_the_order_of_arrival_changes_no_story(signs: list[Sighting], data: st.D
     assert sorted(shuffled) == groups(signs)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(signs=st.lists(KINDS, min_size=1, max_size=10))
 def test_what_comes_twice_changes_no_story(signs: list[Sighting]) -> None:
@@ -151,6 +154,7 @@ def test_a_rule_gone_wild_begins_no_more_than_so_many_stories() -> None:
     assert len(groups(wild)) == WILD + 1
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded_whatever_an_attacker_names() -> None:
     strands = Strands()
     for n in range(9_000):

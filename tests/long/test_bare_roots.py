@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1_200),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a root"),
     pytest.mark.skipif(not shutil.which("apt-get"), reason="needs Debian's apt, to fetch debootstrap"),
 ]
@@ -84,11 +85,50 @@ def debootstrap(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     ]
 
 
-@pytest.fixture(params=["bookworm", "trixie"])
-def bare(request: pytest.FixtureRequest, debootstrap: list[str], tmp_path: Path, root: Path) -> Iterator[BareRoot]:
-    folder = tmp_path / "root"
-    done = subprocess.run([*debootstrap, request.param, folder, mirror()], capture_output=True, text=True, check=False)
+Story = Callable[[BareRoot, Path], None]
+
+
+@pytest.fixture(scope="module")
+def told(
+    request: pytest.FixtureRequest,
+    debootstrap: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    root: Path,
+    corpus: Path,
+) -> Iterator[dict[str, Future[None]]]:
+    """The stories that were asked for, by their test's name. All of them are begun at once, as many as there are processors side by
+    side: each waits most of its time for packages and disks."""
+    folder = tmp_path_factory.mktemp("bare")
+    asked = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
+    bases: dict[str, Future[Path]] = {}
+
+    def tell(name: str, debian: str, story: Story) -> None:
+        bare = _bare(bases[debian].result(), folder / name, root)
+        try:
+            story(bare, corpus)
+        finally:
+            shutil.rmtree(bare.folder)
+
+    with ThreadPoolExecutor(2) as making, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as telling:
+        stories = [
+            (item.name, str(item.callspec.params["debian"]), str(item.callspec.params["story"])) for item in asked
+        ]
+        bases |= {
+            each: making.submit(_base, debootstrap, each, folder) for each in {debian for _, debian, _ in stories}
+        }
+        yield {name: telling.submit(tell, name, debian, STORIES[story]) for name, debian, story in stories}
+
+
+def _base(debootstrap: list[str], debian: str, folder: Path) -> Path:
+    """What debootstrap makes of a Debian."""
+    base = folder / debian
+    done = subprocess.run([*debootstrap, debian, base, mirror()], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    return base
+
+
+def _bare(base: Path, folder: Path, root: Path) -> BareRoot:
+    subprocess.run(["cp", "-a", base, folder], check=True)
     (folder / "etc/apt/apt.conf.d/90host").write_text(acquire_options(), "utf-8")
     (folder / "home/nurse").mkdir(parents=True)
     for name in tracked(root):
@@ -96,8 +136,7 @@ def bare(request: pytest.FixtureRequest, debootstrap: list[str], tmp_path: Path,
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, target)
     subprocess.run(["chown", "-R", "1000:1000", folder / "beffroi", folder / "home/nurse"], check=True)
-    yield BareRoot(folder, tuple(place(folder)))
-    shutil.rmtree(folder)
+    return BareRoot(folder, tuple(place(folder)))
 
 
 def mirror() -> str:
@@ -144,7 +183,7 @@ def place(folder: Path) -> Iterator[tuple[str, str]]:
         yield path, inside
 
 
-def test_a_bare_debian_gets_its_answer_with_nothing_else_typed(bare: BareRoot, corpus: Path) -> None:
+def _it_gets_its_answer_with_nothing_else_typed(bare: BareRoot, corpus: Path) -> None:
     """One story, because each step stands on the one before."""
     as_nurse = bare.run("/beffroi/beffroi", "--version", user=1000)
     assert as_nurse.returncode == 2
@@ -170,7 +209,7 @@ def test_a_bare_debian_gets_its_answer_with_nothing_else_typed(bare: BareRoot, c
     assert re.search(r"\d+ passed.* in [\d.]+s", tests.stdout.splitlines()[-1])
 
 
-def test_it_becomes_a_service_is_upgraded_and_goes_again(bare: BareRoot) -> None:
+def _it_becomes_a_service_is_upgraded_and_goes_again(bare: BareRoot, _corpus: Path) -> None:
     """One story in the same root. systemd does not run there: what it would do is judged by its own tools."""
     packages = bare.run(
         "apt-get", "install", "--yes", "--no-install-recommends", "python3-venv", "systemd", "ca-certificates"
@@ -233,3 +272,17 @@ def test_it_becomes_a_service_is_upgraded_and_goes_again(bare: BareRoot) -> None
     assert purged.returncode == 0, purged.stderr
     assert not (bare.folder / "var/lib/beffroi").exists()
     assert bare.run("id", "beffroi").returncode != 0
+
+
+STORIES: dict[str, Story] = {
+    "nothing-else-typed": _it_gets_its_answer_with_nothing_else_typed,
+    "service": _it_becomes_a_service_is_upgraded_and_goes_again,
+}
+
+
+@pytest.mark.parametrize("debian", ["bookworm", "trixie"])
+@pytest.mark.parametrize("story", STORIES)
+def test_a_bare_debian(story: str, debian: str, told: dict[str, Future[None]], request: pytest.FixtureRequest) -> None:
+    assert story in STORIES
+    assert debian
+    told[request.node.name].result()

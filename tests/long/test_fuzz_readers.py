@@ -8,6 +8,7 @@ import pytest
 
 from tests.logs.formats import convert, samples
 from tests.logs.formats.test_eventxml import xml
+from tests.memory import apart
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
@@ -96,7 +97,7 @@ def test_a_reader_stands_a_quarter_of_a_minute_of_fuzzing(reader: str, tmp_path:
         f"-artifact_prefix={tmp_path}/",
     ]
     done = subprocess.run(
-        [sys.executable, str(harness), reader, *limits, str(corpus)],
+        apart([sys.executable, str(harness), reader, *limits, str(corpus)]),
         cwd=tmp_path,
         env={"PYTHONPATH": str(root / "src"), "PATH": "/usr/bin:/bin"},
         capture_output=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hunting.hunts import ALL, CLEARED, WHOAMI
+from tests.memory import apart
 from tests.rules.test_repository import FILTER, correlation, rule
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
@@ -159,7 +160,7 @@ def test_rules_stand_half_a_minute_of_fuzzing(way: str, tmp_path: Path, root: Pa
     own = [":".join(map(str, paths))] if way == "events" else []
     limits = ["-max_total_time=25", "-timeout=20", "-rss_limit_mb=1024", "-max_len=4000", f"-dict={tmp_path / 'words'}"]
     done = subprocess.run(
-        [sys.executable, str(harness), way, *own, *limits, f"-artifact_prefix={tmp_path}/", str(corpus)],
+        apart([sys.executable, str(harness), way, *own, *limits, f"-artifact_prefix={tmp_path}/", str(corpus)]),
         cwd=tmp_path,
         env={"PYTHONPATH": str(root / "src"), "PATH": "/usr/bin:/bin"},
         capture_output=True,

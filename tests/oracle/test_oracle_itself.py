@@ -513,6 +513,7 @@ def test_every_sigmahq_case_fires_as_often_as_it_says(corpus: Path) -> None:
         assert count, (name, test["path"])
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rules_and_events())
 def test_generated_rules_survive_yaml_and_json_and_can_be_evaluated(case: Case) -> None:

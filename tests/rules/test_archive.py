@@ -107,6 +107,7 @@ def test_an_archive_with_a_wrong_byte_is_refused_or_whole(
         assert list((in_use(folder) or {}).values()) == [RULE * 5]
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_by_what_it_claims(take: Callable[..., Result], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="larger than"):
         take(archive(tmp_path / "a.zip", {"a.yml": "a" * 30_000_000}))
@@ -294,6 +295,7 @@ def test_only_https_is_taken_and_http_from_this_machine(address: str, take: Call
         take(address)
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up(take: Callable[..., Result]) -> None:
     import socket
 
@@ -301,6 +303,7 @@ def test_a_server_that_never_answers_is_given_up(take: Callable[..., Result]) ->
         take(f"http://127.0.0.1:{silent.getsockname()[1]}/a.zip", limits=ArchiveLimits(idle=0.3))
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_given_up(take: Callable[..., Result]) -> None:
     import socket
 

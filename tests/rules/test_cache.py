@@ -63,6 +63,7 @@ def test_a_start_from_the_cache_loads_neither_pysigma_nor_yaml(known: Path, kept
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache_works", [True, False])
 def test_what_is_translated_aside_leaves_nothing_behind_and_fails_with_the_cache_alone(
     known: Path, kept: Path, cache_works: bool
@@ -126,6 +127,7 @@ def test_what_was_kept_for_other_rules_is_not_taken(known: Path, kept: Path) -> 
     assert cache.read(kept, other) is None
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_no_flipped_bit_cut_or_addition_is_ever_taken(data: st.DataObject) -> None:
@@ -152,6 +154,7 @@ def test_no_flipped_bit_cut_or_addition_is_ever_taken(data: st.DataObject) -> No
         folder.rmdir()
 
 
+@pytest.mark.slow
 def test_any_damage_to_the_file_gives_the_same_rules_as_none(known: Path, kept: Path) -> None:
     made = plain(load([known], cache_folder=kept))
     path = only(kept)

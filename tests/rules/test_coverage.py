@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from beffroi.core.model import Event, Fields, LogSource
+from beffroi.detect.correlation import Correlation
 from beffroi.detect.ir import Rule
 from beffroi.detect.logsources import DEFENDER, POWERSHELL, SECURITY, SYSMON
-from beffroi.rules.coverage import Blind, Coverage, Inventory, coverage
+from beffroi.rules.coverage import Blind, Coverage, Inventory, coverage, hearing
 from tests.detect.sigma import rule
 
 PROCESS = {"product": "windows", "category": "process_creation"}
@@ -100,6 +101,40 @@ def test_a_channel_that_comes_does_not_excuse_an_audit_that_is_off() -> None:
     assert blind({"ScriptBlockText": "x"}, scripts, {"Channel": POWERSHELL[0], "EventID": 53504}) is not None
 
 
+TWO_CHANNELS = {
+    "service": {"Channel": "System", "EventID": 7045, "ServiceName": "x"},
+    "key": {"Channel": SYSMON, "EventID": [12, 13], "TargetObject": "x"},
+    "condition": "service or key",
+}
+
+
+def test_a_rule_about_all_of_windows_sees_where_its_condition_says_and_nowhere_else() -> None:
+    everything = {"product": "windows"}
+    assert blind(TWO_CHANNELS, everything, {"Channel": "System", "EventID": 6005}) is None
+    assert blind(TWO_CHANNELS, everything, {"Channel": SYSMON, "EventID": 13, "TargetObject": "a"}) is None
+    # The number of another channel's event is no event of this rule.
+    other = {"Channel": "Microsoft-Windows-Bits-Client/Operational", "EventID": 13, "TargetObject": "a"}
+    assert advice(TWO_CHANNELS, everything, other) == [
+        "install Sysmon with events 12, 13",
+        "have the channel System sent",
+    ]
+    veeam = {"job": {"Channel": "Veeam Backup", "EventID": 23090}, "condition": "job"}
+    assert advice(veeam, everything, other) == ["have the channel Veeam Backup sent"]
+    anywhere = {"key": TWO_CHANNELS["key"], "any": {"Image": "x"}, "condition": "key or any"}
+    assert blind(anywhere, everything, {"Channel": "Elsewhere", "EventID": 1, "Image": "a"}) is None
+
+
+def test_a_rule_that_names_only_numbers_sees_where_such_events_have_its_fields() -> None:
+    key = {"key": {"EventID": [12, 13], "TargetObject": "x"}, "condition": "key"}
+    everything = {"product": "windows"}
+    quiet = {"Channel": "System", "EventID": 13}
+    assert advice(key, everything, quiet) == ["install Sysmon with events 12, 13"]
+    assert blind(key, everything, {"Channel": SYSMON, "EventID": 12, "TargetObject": "a"}) is None
+    assert blind(key, everything, {"Channel": "Forwarded", "EventID": 13, "TargetObject": "a"}) is None
+    service = {"new": {"EventID": [4697, 7045], "ServiceName": "x"}, "condition": "new"}
+    assert blind(service, everything, quiet) is None  # no service was installed yet
+
+
 def test_what_windows_only_traces_is_blind_without_advice() -> None:
     found = blind({"FileName": "x"}, {"product": "windows", "category": "file_access"}, SYSMON_1)
     assert found is not None
@@ -186,3 +221,42 @@ def test_channels_are_compared_whatever_their_case() -> None:
 
 def test_a_log_source_reads_as_words() -> None:
     assert str(LogSource("linux", None, "auth")) == "linux/*/auth"
+
+
+# --- correlations ----------------------------------------------------------------------------------------------------------
+
+
+def correlation(name: str, kind: str, *rules: str, **more: Any) -> Correlation:
+    plain = {
+        "id": name, "title": name, "level": "high", "tags": [], "name": name, "path": "", "kind": kind, "rules": rules, "group_by": [], "aliases": {},
+        "timespan": 1, "condition": [], "expression": None, "fields": [], "percentile": None, "generate": False,
+    }  # fmt: skip
+    return Correlation.from_plain(plain | more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "able", "hears"),
+    [
+        ("event_count", {"condition": [["gte", 10]]}, {"a"}, True),
+        ("event_count", {"condition": [["gte", 10]]}, set[str](), False),
+        ("value_count", {"condition": [["gte", 2]]}, {"b"}, True),
+        ("temporal", {}, {"a"}, False),
+        ("temporal", {}, {"a", "b"}, True),
+        ("temporal", {"condition": [["gte", 1]]}, {"a"}, True),
+        ("temporal", {"condition": [["gt", 1], ["lte", 2]]}, {"a"}, False),
+        ("temporal_ordered", {}, {"b"}, False),
+        ("temporal", {"expression": ["and", [["rule", "a"], ["not", ["rule", "b"]]]]}, {"a"}, True),
+        ("temporal", {"expression": ["and", [["rule", "a"], ["not", ["rule", "b"]]]]}, {"b"}, False),
+        ("temporal", {"expression": ["or", [["rule", "a"], ["rule", "b"]]]}, {"b"}, True),
+    ],
+)
+def test_a_correlation_can_fire_where_enough_of_its_rules_can(
+    kind: str, more: dict[str, Any], able: set[str], hears: bool
+) -> None:
+    assert bool(hearing([correlation("one", kind, "a", "b", **more)], able)) is hears
+
+
+def test_a_correlation_that_rests_on_a_deaf_one_is_deaf_whatever_their_order() -> None:
+    upper, lower = correlation("upper", "temporal", "lower", "a"), correlation("lower", "event_count", "b")
+    assert hearing([upper, lower], {"a"}) == ()
+    assert hearing([upper, lower], {"a", "b"}) == (lower, upper)

@@ -82,9 +82,27 @@ def test_every_rule_has_its_own_random_id() -> None:
     assert {UUID(each).version for each in ids} == {4}
 
 
-def test_there_are_at_least_twenty_rules_that_speak_and_four_of_them_are_correlations() -> None:
-    assert len(SPEAKING) >= 20
-    assert sum("correlation" in document for _, document in SPEAKING) >= 4
+FINISHED = {"rules": 150, "correlations": 40}
+"""What the finished pack has at least: rules and correlations that speak for themselves. Their silent parts do not count."""
+
+AT_PRESENT = {"rules": 25, "correlations": 18}
+"""Never fewer than this; to be raised as the pack grows, up to what the finished one has."""
+
+
+def speaking(kind: str) -> int:
+    """How many rules, or correlations, speak for themselves."""
+    return sum(("correlation" in document) == (kind == "correlations") for _, document in SPEAKING)
+
+
+@pytest.mark.parametrize("kind", FINISHED)
+def test_no_fewer_rules_speak_than_did_already(kind: str) -> None:
+    assert speaking(kind) >= AT_PRESENT[kind]
+
+
+@pytest.mark.xfail(strict=False, reason="the pack is being written")
+@pytest.mark.parametrize("kind", FINISHED)
+def test_the_finished_pack_has_as_many_rules_and_correlations_that_speak_as_were_asked_for(kind: str) -> None:
+    assert speaking(kind) >= FINISHED[kind]
 
 
 @pytest.mark.parametrize(("path", "document"), SPEAKING, ids=label)
@@ -147,6 +165,7 @@ def moment(fields: Fields) -> int:
     return round(datetime.fromisoformat(fields["TimeCreated"]).timestamp() * 1_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.rule in CORRELATIONS], ids=label)
 def test_a_correlation_fires_on_its_sample_as_often_as_it_says(
     sample: Sample, pack: RuleSet, matcher: Matcher, plain_rules: dict[str, oracle.PlainRule]
@@ -174,6 +193,7 @@ def built_on(correlation: str) -> list[dict[str, Any]]:
     return [*found, *(below for name in sorted(rules) for below in built_on(name))]
 
 
+@pytest.mark.slow
 def test_an_innocent_sample_of_one_rule_wakes_no_rule_above_medium(plain_rules: dict[str, oracle.PlainRule]) -> None:
     loud = {rule.id: rule.title for rule in plain_rules.values() if rule.level in ("high", "critical")}
     woken = [

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from beffroi.detect.values import micros_of
@@ -70,6 +71,7 @@ def test_a_real_quiet_log_gives_nothing_above_low(corpus: Path, pack: RuleSet) -
     assert [each.title for each in found(pack, lines) if each.level not in ("low", "informational")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [STRANGER, OWN])
 def test_ten_thousand_failures_and_a_success_are_three_firings_of_one_address(pack: RuleSet, address: str) -> None:
     lines = guessing(address, 10_000, 5_000)
@@ -134,6 +136,7 @@ def test_a_share_that_is_being_encrypted_is_told_before_the_hundred_and_second_f
     assert first.time <= micros_of(NIGHT - timedelta(minutes=40) + timedelta(seconds=102 / 40))
 
 
+@pytest.mark.slow
 def test_a_backup_job_that_puts_twenty_thousand_files_aside_is_low(pack: RuleSet) -> None:
     file = "/srv/residents/fiche{n}.docx"
     lines = [
@@ -141,3 +144,193 @@ def test_a_backup_job_that_puts_twenty_thousand_files_aside_is_low(pack: RuleSet
         for n in range(20_000)
     ]
     assert {(each.title, each.level) for each in found(pack, lines)} == {("Very many files on a share renamed", "low")}
+
+
+# --- what blocks a house, on lines as the devices send them -----------------------------------------------------------------
+
+
+def journal(seconds: float, program: str, said: str, unit: str | None) -> bytes:
+    """An entry of the machine's own journal, as journalctl gives it."""
+    when = NIGHT - timedelta(minutes=40) + timedelta(seconds=seconds)
+    entry = {
+        "__REALTIME_TIMESTAMP": str(micros_of(when)), "__CURSOR": f"s=1;i={program}{seconds}", "_HOSTNAME": "beffroi",
+        "SYSLOG_IDENTIFIER": program, "_PID": "77", "MESSAGE": said,
+    }  # fmt: skip
+    return orjson.dumps(entry if unit is None else {**entry, "_SYSTEMD_UNIT": unit})
+
+
+def found_in_journal(pack: RuleSet, entries: list[bytes]) -> list[Found]:
+    watch = Understander(pack, BRUSSELS)
+    batch = arrival(*entries, form=Form.JOURNALD, arrived=micros_of(NIGHT))
+    return [*watch.understand([(len(entries), batch)]).found, *watch.settle(len(entries), micros_of(NIGHT)).found]
+
+
+SIGNED_IN = f"Accepted publickey for anna from {OWN} port 50001 ssh2: ED25519 SHA256:x"
+STOP = "    anna : TTY=pts/0 ; PWD=/home/anna ; USER=root ; COMMAND=/usr/bin/systemctl stop beffroi"
+
+
+def test_a_sign_in_to_beffrois_machine_and_the_stop_that_follows_are_one_story(pack: RuleSet) -> None:
+    told = found_in_journal(
+        pack, [journal(0, "sshd", SIGNED_IN, "ssh.service"), journal(60, "sudo", STOP, "session-4.scope")]
+    )
+    assert titles(told) == Counter(
+        [
+            "Somebody signed in to Beffroi's own machine",
+            "Beffroi switched off by command",
+            "Sign-in to Beffroi's machine, and then the watch attacked",
+        ]
+    )
+
+
+def test_a_sign_in_to_a_machine_that_sends_its_log_is_none_to_beffrois(pack: RuleSet) -> None:
+    assert titles(found(pack, [line(0, f"sshd: {SIGNED_IN}")])) == Counter()
+
+
+def test_beffrois_own_restart_is_nothing_above_low(pack: RuleSet) -> None:
+    told = '{"time": "2026-11-28T01:00:00.000Z", "level": "warning", "logger": "beffroi.service", "message": "Beffroi was off from 2026-11-28T00:00:00Z to 2026-11-28T00:40:00Z"}'
+    entries = [
+        journal(0, "systemd", "Stopping beffroi.service - Beffroi, the watchtower of this house...", "init.scope"),
+        journal(1, "systemd", "beffroi.service: Deactivated successfully.", "init.scope"),
+        journal(2, "systemd", "Started beffroi.service - Beffroi, the watchtower of this house.", "init.scope"),
+        journal(3, "beffroi", told, "beffroi.service"),
+    ]
+    assert [(each.title, each.level) for each in found_in_journal(pack, entries)] == [
+        ("Beffroi was off for a while", "low")
+    ]
+
+
+FORTIGATE = 'date=2026-11-28 time=01:{minute:02}:07 devname="fw" devid="FG1" logid="{logid}" vd="root" '
+
+
+@pytest.mark.parametrize(
+    ("lines", "title"),
+    [
+        (['type="event" subtype="system" user="admin" ui="GUI(192.168.10.5)" action="Edit" cfgpath="log.syslogd.setting" cfgattr="status[enable->disable]"'],
+         "Firewall told to send its log no more (FortiGate)"),
+        (['type="event" subtype="system" user="admin" ui="jsconsole(127.0.0.1)" action="Add" cfgpath="system.admin" cfgobj="x" cfgattr="password[*]accprofile[super_admin]"'],
+         "Firewall changed without a sign-in or from the internet (FortiGate)"),
+        (['type="utm" subtype="dns" srcip=192.168.10.77 dstip=192.0.2.53 qname="a.example" action="block" msg="Domain was blocked by dns botnet C&C" botnetdomain="a.example"'],
+         "Machine calls attackers' server, says the firewall (FortiGate)"),
+        ([f'type="utm" subtype="webfilter" srcip=192.168.10.77 dstip=203.0.113.{n} hostname="w{n}.example" url="/" action="blocked" cat=26 catdesc="Malicious Websites"' for n in range(12)],
+         "Machine goes from one dangerous page to the next"),
+        (['type="utm" subtype="anomaly" srcip=203.0.113.9 dstip=198.51.100.7 action="clear_session" attack="udp_flood" count=1200'],
+         "Firewall says that it is being flooded"),
+        (['type="traffic" subtype="forward" srcip=192.168.10.5 srcserver=1 dstip=203.0.113.9 dstport=443 proto=6 action="close" sentbyte=3200000000 rcvdbyte=1'],
+         "Server sends very much to the internet in the night"),
+    ],
+)  # fmt: skip
+def test_what_a_fortigate_sends_is_understood(pack: RuleSet, lines: list[str], title: str) -> None:
+    told = found(
+        pack, [(FORTIGATE.format(minute=n, logid="0100044547") + said).encode() for n, said in enumerate(lines)]
+    )
+    assert title in titles(told)
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("php-fpm: /status_logs_settings.php: Configuration Change: admin@192.168.10.5 (Local Database): Changed system logging options.",
+         "Sending of the log or reporting changed at the firewall (pfSense, OPNsense)"),
+        ("audit: user root@192.168.10.5 changed configuration to /conf/backup/config-1.6.xml in /api/auth/user/add /api/auth/user/add made changes",
+         "New or changed user of the firewall (pfSense, OPNsense)"),
+        ("miniupnpd: redirecting port 5001 to 192.168.10.20:5001 protocol TCP for: NAS", "Door into the house opened by a device itself (UPnP)"),
+        ("kernel: EXT4-fs (sdb1): Remounting filesystem read-only", "Disk pulled out or failing while in use"),
+        ("shell: [root]: esxcli vm process kill --type=force --world-id=21", "Virtual machines killed or their copies deleted by command (VMware)"),
+        ("System: admin2:#011Backup task [Copie de nuit] was deleted.", "Copies or a volume of the NAS deleted (Synology)"),
+        ("System: admin:#011User [bert] was added to the group [administrators].", "New administrator of the NAS (Synology)"),
+        ("qulogd: event log: Users: admin2, Source IP: 192.168.10.77, Computer name: ---, Application: Storage & Snapshots, Category: Snapshot, Content: [Storage & Snapshots] Deleted snapshot. Volume: DataVol1.",
+         "Copies or a volume of the NAS deleted (QNAP)"),
+        ("sudo: anna : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/sbin/zfs destroy -r tank/residents", "Copies destroyed by command on a Linux machine or NAS"),
+        ("audispd: type=PROCTITLE msg=audit(1795826000.123:77): proctitle=73687265640A002F6465762F736461", "Disk wiped by command on a Linux machine or NAS"),
+        ("audispd: type=PROCTITLE msg=audit(1795826000.123:78): proctitle=776970656673002D61002F6465762F736461", "Disk wiped by command on a Linux machine or NAS"),
+        ("pvedaemon: <root@pam> starting task UPID:pve:0003C76F:00F0CD27:6AB6D538:imgdel:local:root@pam:", "Virtual machine or backup deleted on the hypervisor"),
+        ('suricata: {"timestamp":"2026-11-28T01:00:00.000000+0000","flow_id":1,"event_type":"alert","src_ip":"192.168.10.77","src_port":50000,"dest_ip":"203.0.113.9","dest_port":443,"proto":"TCP","alert":{"action":"allowed","signature":"ET MALWARE Made-up","category":"Malware Command and Control Activity Detected","severity":1}}',
+         "Machine calls attackers' server, says the intrusion sensor"),
+    ],
+)  # fmt: skip
+def test_what_a_device_says_in_one_line_is_understood(pack: RuleSet, said: str, title: str) -> None:
+    assert titles(found(pack, [line(0, said)])) == Counter([title])
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("system,info user bert added by admin", "New or changed user of the router (MikroTik)"),
+        ("system,info log action changed by admin", "Log of the router switched off or changed (MikroTik)"),
+        ("dhcp,critical,error dhcp alert on bridge: discovered unknown dhcp server, mac 00:00:5E:00:53:07, ip 192.168.1.1",
+         "Foreign machine hands out addresses in the network"),
+        ("CEF:0|Ubiquiti|UniFi Network|10.0|201|Threat Detected and Blocked|7|proto=TCP act=blocked UNIFIcategory=Security UNIFIsubCategory=Intrusion Prevention src=192.168.10.77 dst=203.0.113.9 UNIFIipsSignature=ET MALWARE Made-up UNIFIrisk=high msg=x",
+         "Machine calls attackers' server, says the firewall (UniFi)"),
+        ('device="SFW" date=2026-11-28 time=01:00:00 timezone="CET" device_name="XG" log_id=050101618001 log_type="ATP" log_component="Firewall" log_subtype="Drop" threatname="C2/Generic-A" src_ip=192.168.10.77 dst_ip=203.0.113.9',
+         "Machine calls attackers' server, says the firewall (Sophos)"),
+    ],
+)  # fmt: skip
+def test_what_a_device_says_without_a_program_is_understood(pack: RuleSet, said: str, title: str) -> None:
+    assert titles(found(pack, [f"<134>Nov 28 01:50:00 device {said}".encode()])) == Counter([title])
+
+
+def test_documents_encrypted_on_a_synology_are_told(pack: RuleSet) -> None:
+    lines = [
+        line(n / 20, f"WinFileService: Event: write, Path: /residents/fiche{n}.docx.akira, File/Folder: File, Size: 6.00 KB, User: o.lambin, IP: {OWN}")
+        for n in range(200)
+    ]  # fmt: skip
+    told = found(pack, lines)
+    assert titles(told) == Counter(["Documents on a share get foreign endings one after another"])
+    assert told[0].fields == {"src_ip": OWN, "username": "o.lambin"}
+
+
+def test_a_nightly_copy_to_a_nas_is_nothing_above_low(pack: RuleSet) -> None:
+    who = f"Size: 6.00 KB, User: sauvegarde, IP: {OWN}"
+    lines = [
+        line(n / 20, f"WinFileService: Event: {what}, Path: /copies/{n}.docx{ending}, File/Folder: File, {who}")
+        for n in range(3_000)
+        for what, ending in (("write", ".tmp"), ("rename", ".bak"), ("delete", ".old"))
+    ]
+    assert {each.level for each in found(pack, lines)} <= {"low"}
+
+
+def test_documents_of_nextcloud_that_are_encrypted_are_told(pack: RuleSet) -> None:
+    said = '{{"reqId":"x","level":1,"time":"2026-11-28T00:40:{second:02}+00:00","remoteAddr":"192.168.10.77","user":"o.lambin","app":"admin_audit","method":"MOVE","url":"/","message":{message}}}'
+    lines = [
+        line(n / 10, "Nextcloud: " + said.format(
+            second=n // 10, message=orjson.dumps(f'File with id "{n}" renamed from "/r/f{n}.docx" to "/r/f{n}.docx.locked"').decode()))
+        for n in range(150)
+    ]  # fmt: skip
+    assert titles(found(pack, lines))["Documents on a share get foreign endings one after another"] == 1
+
+
+def test_a_providers_visit_to_beffrois_machine_is_nothing_above_low(pack: RuleSet) -> None:
+    who = "    anna : TTY=pts/0 ; PWD=/home/anna ; USER=root ; COMMAND="
+    orders = [
+        "/usr/bin/apt upgrade", "/usr/bin/nano /etc/beffroi/beffroi.toml", "/usr/bin/systemctl restart beffroi", "/bin/bash",
+        "/usr/bin/du -sh /var/lib/beffroi", "/usr/local/bin/beffroi doctor",
+    ]  # fmt: skip
+    told = found_in_journal(
+        pack,
+        [
+            journal(0, "sshd", SIGNED_IN, "ssh.service"),
+            *(journal(60 + n, "sudo", who + each, "session-4.scope") for n, each in enumerate(orders)),
+        ],
+    )
+    assert {each.level for each in told} == {"low"}
+    assert len(told) == 3
+
+
+def test_who_may_not_become_administrator_of_beffrois_machine_and_tries_is_told(pack: RuleSet) -> None:
+    said = "    bert : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/bert ; USER=root ; COMMAND=/bin/bash"
+    told = found_in_journal(pack, [journal(0, "sudo", said, "session-5.scope")])
+    assert "Somebody without the right wanted to become administrator of Beffroi's machine" in titles(told)
+    assert titles(found(pack, [line(0, f"sudo: {said}")])) == Counter()
+
+
+def test_servers_of_a_hypervisor_that_lose_their_current_are_told_and_its_servicing_is_not(pack: RuleSet) -> None:
+    def tasks(kind: str) -> list[bytes]:
+        return [
+            line(10 * n, f"pvedaemon: <root@pam> starting task UPID:pve:0003C76F:00F0CD27:6AB6D53{n}:{kind}:10{n}:root@pam:")
+            for n in range(5)
+        ]  # fmt: skip
+
+    assert titles(found(pack, tasks("qmstop"))) == Counter(
+        ["Several servers of a hypervisor switched off hard (Proxmox)"]
+    )
+    assert titles(found(pack, [*tasks("qmshutdown"), *tasks("qmstart"), *tasks("vzdump")])) == Counter()

@@ -184,6 +184,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.timeout(20)
 def test_a_hostile_file_is_refused_in_a_moment(name: str) -> None:

@@ -92,6 +92,7 @@ def test_a_sample_is_counted_without_what_is_hidden(trial: Trial) -> None:
     assert trial.count(guessed, lambda rule, fields: rule != GUESSED_ID and fields["EventRecordID"] == 1) == 0
 
 
+@pytest.mark.slow
 def test_what_would_silence_a_rule_of_the_pack_is_named_by_its_samples() -> None:
     assert silenced(SHADOWS_ID, lambda _fields: True)
     assert silenced(SHADOWS_ID, lambda fields: fields.get("User") == "TILLEULS\\sauvegarde") == []

@@ -100,6 +100,7 @@ def test_a_rule_sees_where_its_log_source_arrives() -> None:
         assert doctor._sees(wanted, arrived) is sees, (wanted, arrived)
 
 
+@pytest.mark.slow
 def test_rules_that_see_nothing_are_told_by_what_arrived_of_late(tmp_path: Path) -> None:
     house = config.load(
         env={"HOME": str(tmp_path)}, data_dir=tmp_path / "data", root=False, system_file=tmp_path / "none"

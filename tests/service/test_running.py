@@ -53,6 +53,7 @@ def test_a_part_that_falls_is_begun_again_and_told(service: Service, monkeypatch
     assert "Odette" not in str(finding.message)
 
 
+@pytest.mark.slow
 def test_the_socket_for_commands_gets_up_again_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "AGAIN", 0.01)
     stop, begun = asyncio.Event(), 0

@@ -69,6 +69,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert actions(store) == []
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_and_is_told_who_writes(tmp_path: Path) -> None:
     with Store.open(tmp_path):
         code = """
@@ -82,6 +83,7 @@ def test_a_second_process_waits_and_is_told_who_writes(tmp_path: Path) -> None:
     assert f"another Beffroi (process {os.getpid()}) is writing to it" in said
 
 
+@pytest.mark.slow
 def test_after_kill_9_in_a_transaction_the_next_one_finds_the_store_whole(tmp_path: Path) -> None:
     code = """
     store = Store.open(data)
@@ -98,6 +100,7 @@ def test_after_kill_9_in_a_transaction_the_next_one_finds_the_store_whole(tmp_pa
             assert ledger.verify(connection).sound
 
 
+@pytest.mark.slow
 def test_after_kill_9_while_the_tables_are_made_they_are_made_anew(tmp_path: Path) -> None:
     code = """
     from alembic.operations import Operations

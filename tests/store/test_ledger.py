@@ -175,6 +175,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text().filter(lambda key: key != "name"), VALUES, max_size=4), st.text())
 def test_whatever_is_recorded_is_read_back_the_same_and_sound(

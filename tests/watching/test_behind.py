@@ -45,10 +45,12 @@ def test_they_are_found_by_their_place_and_none_beside(data: Path) -> None:
     assert raws(look(data)) == []
 
 
+@pytest.mark.slow
 def test_by_their_time_all_of_that_moment_are_given_and_none_twice(data: Path) -> None:
     assert raws(look(data, (12, 1), times=(NOON + 12, NOON + 5))) == ["12.0", "12.1", "12.2"]
 
 
+@pytest.mark.slow
 def test_only_the_newest_are_given_where_there_are_many(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind, "EVENTS", 4)
     found = look(data, *((at, 0) for at in range(10, 30)))

@@ -189,6 +189,7 @@ def test_one_sender_has_its_share_and_the_others_go_on(desk: Desk) -> None:
     assert sorted(arrival.messages[0][:1] for arrival in desk.kept()) == [b"a", b"c", b"d"]
 
 
+@pytest.mark.slow
 def test_all_senders_together_are_bounded(desk: Desk) -> None:
     peers = [f"192.168.7.{number}" for number in range(20, 20 + ALL // SHARE + 1)]
     desk.accept(*peers)
@@ -209,6 +210,7 @@ def test_all_senders_together_are_bounded(desk: Desk) -> None:
     run(send)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_gives_the_room_back(desk: Desk) -> None:
     desk.accept("192.168.7.20")
 

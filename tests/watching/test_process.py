@@ -159,6 +159,7 @@ def test_what_was_removed_or_damaged_is_told_and_passed(tmp_path: Path) -> None:
     assert 0 < sum(each.understood.events for each in results) < 48
 
 
+@pytest.mark.slow
 def test_state_is_taken_while_something_always_comes_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A house is never quiet for five seconds: what is due now and then must not wait for that."""
     monkeypatch.setattr(process, "SNAPSHOT", 0.2)

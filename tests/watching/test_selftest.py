@@ -158,6 +158,7 @@ def test_what_is_not_acknowledged_was_not_taken(name: str, answer: bytes) -> Non
         asyncio.run(send(Target(name, "127.0.0.1", port, None), TOKEN))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relp", "bulk", "lumberjack"])
 def test_whoever_says_nothing_is_not_waited_for_for_ever(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "TIMEOUT", 0.2)

@@ -418,3 +418,27 @@ def test_a_correlation_hears_nothing_of_what_is_normal_and_the_rule_speaks_all_t
     assert told == [FAILED] * 4
     alert = Understander(load([tmp_path / "rules"]), BRUSSELS)
     assert MANY in [each.rule for each in of(alert, arrival(*(failed(n) for n in range(1, 5)))).found]
+
+
+OWN = f"""
+title: The door is open
+id: {DOOR}
+logsource: {{product: linux, service: auth}}
+detection: {{door: {{message|contains: 'door is open'}}, condition: door}}
+level: medium
+beffroi: {{says: {{fr: "La porte de la pharmacie est ouverte."}}}}
+---
+title: The door is open often
+id: {MANY}
+correlation: {{type: event_count, rules: [{DOOR}], timespan: 10m, condition: {{gte: 2}}, generate: true}}
+level: high
+beffroi: {{says: {{en: "Somebody keeps opening the pharmacy."}}}}
+"""
+
+
+def test_a_rule_s_own_sentence_goes_with_its_match_and_its_firing(tmp_path: Path) -> None:
+    watch = understander(tmp_path / "own", OWN)
+    lines = [LINE.encode(), LINE.replace("12:00:00", "12:00:01").encode()]
+    found = of(watch, arrival(*lines, form=Form.SYSLOG)).found + watch.settle(500, NOON + 20 * MINUTE).found
+    assert [each.says for each in found if each.rule == DOOR] == [{"fr": "La porte de la pharmacie est ouverte."}] * 2
+    assert [each.says for each in found if each.rule == MANY] == [{"en": "Somebody keeps opening the pharmacy."}]

@@ -43,12 +43,14 @@ def ask(data: Path) -> int:
         return client.post("http://beffroi/actions/ledger.verify", json={}).status_code
 
 
+@pytest.mark.slow
 def test_commands_reach_the_application_over_the_socket(tmp_path: Path) -> None:
     with served(tmp_path / "data"):
         assert ask(tmp_path / "data") == 200
         assert stat.S_IMODE((tmp_path / "data" / local.NAME).stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_folder_may_lie_deeper_than_a_socket_s_path_may_be_long(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["x" * 50] * 4)
     deep.mkdir(parents=True)
@@ -56,6 +58,7 @@ def test_a_folder_may_lie_deeper_than_a_socket_s_path_may_be_long(tmp_path: Path
         assert ask(deep) == 200
 
 
+@pytest.mark.slow
 def test_a_socket_that_a_dead_service_left_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / local.NAME))
@@ -69,6 +72,7 @@ def test_what_cannot_listen_is_told(tmp_path: Path) -> None:
         local.listen(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_another_account_does_not_reach_it() -> None:
     with tempfile.TemporaryDirectory() as outside:

@@ -36,10 +36,11 @@ def incidents() -> None:
 def list_incidents(shared: Shared, config: Config, *, closed: bool, level: str, most: int) -> None:
     """The incidents, what needs somebody first at the top."""
     rows = act(config, "incidents.list", {"closed": closed, "level": level, "most": most})
-    say = words(spoken(shared.lang))
+    language = spoken(shared.lang)
+    say = words(language)
     if shared.json:
         for row in rows:
-            _json(worded(row, say))
+            _json(worded(row, say, language))
         return
     if not rows:
         click.echo(say("There is no incident."))
@@ -76,16 +77,18 @@ def _tell_budget(config: Config, say: Words) -> None:
 
 @incidents.command()
 @_number
+@click.option("--technical", is_flag=True, help="Also rules, their fields, commands to check and to repair, and links.")
 @shared_options
 @house_options
-def show(shared: Shared, config: Config, incident: int) -> None:
-    """All that is known of INCIDENT."""
+def show(shared: Shared, config: Config, incident: int, *, technical: bool) -> None:
+    """What happened with INCIDENT, why it matters, what to do now, whom to call; then all that is known of it."""
     row = act(config, "incidents.show", {"incident": incident})
-    say = words(spoken(shared.lang))
+    language = spoken(shared.lang)
+    say = words(language)
     if shared.json:
-        _json(worded(row, say))
+        _json(worded(row, say, language))
         return
-    for line in told(row, say, config.time_zone, spoken(shared.lang)):
+    for line in told(row, say, config.time_zone, language, technical=technical):
         click.echo(printable(line) if line else "")
 
 
@@ -197,7 +200,8 @@ incidents.add_command(normal)
 
 def _answer(shared: Shared, row: dict[str, Any], sentence: str) -> None:
     if shared.json:
-        _json(worded(row, words(spoken(shared.lang))))
+        language = spoken(shared.lang)
+        _json(worded(row, words(language), language))
     else:
         click.echo(printable(sentence))
 

@@ -1,9 +1,9 @@
-"""`beffroi rules`: list, test, explain, coverage, update, and the switches of single rules."""
+"""`beffroi rules`: list, test, explain, coverage, policy, update, and the switches of single rules."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,10 +14,17 @@ from beffroi.cli.options import Shared, shared_options
 from beffroi.core.config import Config
 from beffroi.core.config import load as load_config
 from beffroi.core.errors import Exit, InputError, UsageError
+from beffroi.core.files import fresh_file
 from beffroi.core.model import Event, Fault, message
 from beffroi.core.situations import situation_of
-from beffroi.core.wording import LANGUAGES, number, printable, spoken, words
+from beffroi.core.wording import LANGUAGES, number, printable, shown, spoken, words
+from beffroi.rules.policy import POLICIES
 from beffroi.rules.repository import PACK, RuleSet, load
+
+if TYPE_CHECKING:
+    from beffroi.detect.correlation import Correlation
+    from beffroi.detect.ir import Rule
+    from beffroi.rules.coverage import Coverage, Seen
 
 _rules_option = click.option(
     "--rules", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
@@ -79,13 +86,19 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
 
 
 def _rows(found: RuleSet, off: frozenset[str]) -> Iterator[dict[str, Any]]:
+    from beffroi.detect.correlation import arrange, silenced
+
+    sources_of: dict[str, list[dict[str, str]]] = {}
     for rule in found.rules:
-        sources = {name: part for name, part in rule.logsource._asdict().items() if part is not None}
-        yield _row("rule", rule, [sources], off) | {"blind": rule.blind, "silent": rule.silent}
-    sources_of = {rule.id: {k: v for k, v in rule.logsource._asdict().items() if v is not None} for rule in found.rules}
+        sources_of[rule.id] = [{name: part for name, part in rule.logsource._asdict().items() if part is not None}]
+        yield _row("rule", rule, sources_of[rule.id], off) | {"blind": rule.blind, "silent": rule.silent}
+    for correlation in arrange(found.correlations)[0]:  # each after those it rests on
+        below = [source for own_id in correlation.rules for source in sources_of.get(own_id, ())]
+        sources_of[correlation.id] = below
+    silent = silenced(found.correlations)
     for correlation in found.correlations:
-        sources_below = [sources_of[own_id] for own_id in correlation.rules if own_id in sources_of]
-        yield _row("correlation", correlation, sources_below, off)
+        row = _row("correlation", correlation, sources_of.get(correlation.id, []), off)
+        yield row | {"blind": None, "silent": correlation.id in silent}
 
 
 def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str]) -> dict[str, Any]:
@@ -133,14 +146,29 @@ def test_rules(shared: Shared, paths: tuple[Path, ...], config: Path | None) -> 
     failed = Trial(found, ZoneInfo(settings.time_zone)).failures(tried)
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
     rows = [{"path": fault.path, "sample": str(fault.place), "what": str(fault.what)} for fault in failed]
-    summary = {"rules": len(found.rules) + len(found.correlations), "samples": len(tried), "failed": len(failed)}
+    summary = _counted(found) | {"samples": len(tried), "failed": len(failed)}
     line = say(
-        "{rules} rules, {samples} samples, {failed} failed",
+        "{speaking} rules that speak, {correlations} of them correlations, and {parts} parts of correlations; {samples} samples, {failed} failed",
         **{name: number(count, language) for name, count in summary.items()},
     )
     _print(shared, [*rows, summary], [*(say(fault.told) for fault in failed), line])
     _told(shared, found.refused)
     return Exit.ERROR if failed or found.refused else Exit.DONE
+
+
+def _counted(found: RuleSet) -> dict[str, int]:
+    """How many rules and correlations there are, and how many of them speak: the others are only parts of a correlation."""
+    from beffroi.detect.correlation import silenced
+
+    silent = silenced(found.correlations)
+    all_of_them = len(found.rules) + len(found.correlations)
+    parts = len(silent & {*(rule.id for rule in found.rules), *(each.id for each in found.correlations)})
+    return {
+        "rules": all_of_them,
+        "speaking": all_of_them - parts,
+        "correlations": sum(each.id not in silent for each in found.correlations),
+        "parts": parts,
+    }
 
 
 @rules.command()
@@ -219,25 +247,66 @@ def _event(where: str) -> Event:
 
 
 @rules.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECORDING…")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[RECORDING]…")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    help="Instead of recordings: what Windows sends as it comes, with the policy that Beffroi recommends (`beffroi rules policy`), or with Sysmon besides.",
+)
+@click.option(
+    "--navigator",
+    "layer_file",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    metavar="FILE|-",
+    help="Write the techniques that the rules know as a layer for the ATT&CK Navigator; without recordings all rules count.",
+)
 @_rules_option
 @_data_option
 @_config_option
 @shared_options
 def coverage(
-    shared: Shared, paths: tuple[Path, ...], folders: tuple[Path, ...], data_dir: Path | None, config: Path | None
-) -> Exit:
+    shared: Shared, paths: tuple[Path, ...], folders: tuple[Path, ...], policy: str | None, layer_file: Path | None,
+    data_dir: Path | None, config: Path | None,
+) -> Exit:  # fmt: skip
     """Which rules could fire on what these recordings hold, which are blind, and what to switch on for them."""
+    from beffroi.rules.coverage import coverage as covered
+    from beffroi.rules.policy import comes
+    from beffroi.rules.policy.gains import about_windows
+
+    if paths and policy:
+        raise UsageError("say either recordings or --policy", verb="rules coverage")
+    if not (paths or policy or layer_file):
+        raise UsageError("say what is sent: recordings, or --policy", verb="rules coverage")
+    settings = load_config(config, data_dir=data_dir)
+    found, faults = _loaded(settings, folders), list[Fault]()
+    result = None
+    if policy:
+        result = covered(about_windows(found.rules), comes(policy))
+    elif paths:
+        result = covered(found.rules, _inventory(paths, faults))
+    if layer_file is not None:
+        _write_layer(shared, found, _switched_off(settings), result, layer_file)
+    if result is not None and str(layer_file) != "-":
+        _tell_coverage(shared, found, result, policy)
+    if not shared.quiet:
+        say = words(spoken(shared.lang))
+        for fault in faults:
+            click.echo(printable(say(fault.told)), err=True)
+    return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
+
+
+def _inventory(paths: tuple[Path, ...], faults: list[Fault]) -> "Seen":
     from beffroi.logs.formats import recordings
     from beffroi.rules.coverage import Inventory
-    from beffroi.rules.coverage import coverage as covered
 
-    found = _loaded(load_config(config, data_dir=data_dir), folders)
-    inventory, faults = Inventory(), list[Fault]()
+    inventory = Inventory()
     for recording in recordings(paths, faults=faults):
         inventory.add(recording.events())
         faults += recording.faults
-    result = covered(found.rules, inventory.seen())
+    return inventory.seen()
+
+
+def _tell_coverage(shared: Shared, found: RuleSet, result: "Coverage", policy: str | None) -> None:
     say, language = words(spoken(shared.lang)), spoken(shared.lang)
     rows: list[dict[str, Any]] = [
         {"kind": "summary", "able": len(result.able), "blind": len(result.blind), "refused": len(found.refused)},
@@ -253,21 +322,85 @@ def coverage(
             for blind in result.blind
         ),
     ]
-    text = [
-        say(
-            "{able} rules can fire on what these recordings hold; {blind} are blind.",
-            able=number(len(result.able), language), blind=number(len(result.blind), language),
+    counts = {"able": number(len(result.able), language), "blind": number(len(result.blind), language)}
+    first = {
+        None: say("{able} rules can fire on what these recordings hold; {blind} are blind.", **counts),
+        "default": say("{able} rules can fire on what Windows records unless told; {blind} are blind.", **counts),
+        "recommended": say(
+            "{able} rules can fire with the audit policy that Beffroi recommends; {blind} are blind.", **counts
         ),
-        *(
-            say("{advice}: {count} more rules", advice=advice, count=number(count, language))
-            for advice, count in result.advice
-        ),
-    ]  # fmt: skip
-    _print(shared, rows, text)
-    if not shared.quiet:
-        for fault in faults:
-            click.echo(printable(say(fault.told)), err=True)
-    return max(Exit.PARTLY if faults else Exit.DONE, _told(shared, found.refused))
+        "sysmon": say("{able} rules can fire with that audit policy and Sysmon; {blind} are blind.", **counts),
+    }
+    advice = (
+        say("{advice}: {count} more rules", advice=advice, count=number(count, language))
+        for advice, count in result.advice
+    )
+    _print(shared, rows, [first[policy], *advice])
+
+
+def _write_layer(shared: Shared, found: RuleSet, off: frozenset[str], result: "Coverage | None", where: Path) -> None:
+    """The techniques of the rules in use. Where something is known of what is sent, those rules count that can fire on it."""
+    from beffroi.detect.correlation import silenced
+    from beffroi.rules.coverage import hearing
+    from beffroi.rules.navigator import Known, layer
+
+    say, silent = words(spoken(shared.lang)), silenced(found.correlations)
+    seeing = result.able if result is not None else [rule for rule in found.rules if rule.blind is None]
+    able = {rule.id for rule in seeing} - off
+    able |= {each.id for each in hearing(found.correlations, able)}
+    speaking: list[Rule | Correlation] = [*found.rules, *found.correlations]
+    known = [Known(say(each.title), each.tags, each.id in able) for each in speaking if each.id not in silent | off]
+    made = layer(
+        "Beffroi",
+        say("The techniques that Beffroi's rules know; the number of a technique is that of its rules."),
+        known, blind=say("known, but no rule can fire on what is sent"),
+    )  # fmt: skip
+    one_line = shared.json and str(where) == "-"
+    text = orjson.dumps(made, option=orjson.OPT_APPEND_NEWLINE | (0 if one_line else orjson.OPT_INDENT_2))
+    if _written(where, text) and not shared.quiet:
+        click.echo(
+            say("The layer is in {path}: {count} techniques.", path=printable(shown(where)), count=number(len(made["techniques"]), spoken(shared.lang))),
+            err=True,
+        )  # fmt: skip
+
+
+def _written(where: Path, text: bytes) -> bool:
+    """Whether the text is in a file now; `-` is stdout."""
+    if str(where) == "-":
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+        return False
+    try:
+        with fresh_file(where) as write:
+            write(text)
+    except OSError as error:
+        raise InputError(
+            path=where, reason=message("cannot be written: {error}", error=error.strerror or str(error))
+        ) from None
+    return True
+
+
+@rules.command("policy")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    default=Path("-"),
+    metavar="FILE|-",
+    help="Where to write it; unless said, it is shown.",
+)
+@shared_options
+def write_policy(shared: Shared, output: Path) -> None:
+    """The audit policy that Beffroi recommends for Windows, as a script that can be taken back (-Undo)."""
+    from beffroi.rules.policy import SCRIPT, script
+
+    if shared.json and str(output) == "-":
+        _print(shared, [{"name": SCRIPT.name, "text": script()}], [])
+    elif _written(output, script().encode("ascii")) and not shared.quiet:
+        say = words(spoken(shared.lang))
+        click.echo(
+            say("The script is in {path}. Start it on Windows as administrator: powershell -ExecutionPolicy Bypass -File {name}", path=printable(shown(output)), name=printable(output.name)),
+            err=True,
+        )  # fmt: skip
 
 
 class _Register:

@@ -1,10 +1,12 @@
-"""Names of ATT&CK's tactics and of the techniques Beffroi's own rules speak of (MITRE ATT&CK Enterprise, v19).
+"""Names of ATT&CK's tactics and techniques (MITRE ATT&CK Enterprise, v19 of April 2026).
 
-Written down here, because nothing may be downloaded. © The MITRE Corporation; ATT&CK® is its registered trademark, used as its
-terms of use allow.
+They stand in attack.csv, a technique a line (number; name; tactics), because nothing may be downloaded. © 2026 The MITRE Corporation.
+This work is reproduced and distributed with the permission of The MITRE Corporation. ATT&CK® is its registered trademark.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Final, NamedTuple
 
 
@@ -36,91 +38,36 @@ TACTICS: Final[dict[str, str]] = {
 }
 """What an attacker is after in one step: the name in tags → the name in words, in the order of an attack."""
 
-_STEALTH: Final = ("stealth",)
-_LASTING: Final = ("persistence", "privilege-escalation")
+RETIRED: Final[dict[str, str]] = {
+    "T1070.001": "T1685.005", "T1070.002": "T1685.006",
+    "T1562": "T1685", "T1562.001": "T1685", "T1562.002": "T1685.001", "T1562.003": "T1690", "T1562.004": "T1686",
+    "T1562.006": "T1685", "T1562.007": "T1686.001", "T1562.008": "T1685.002", "T1562.009": "T1688", "T1562.010": "T1689",
+    "T1562.011": "T1685.003", "T1562.012": "T1685.004", "T1562.013": "T1686.002",
+    "T1574.002": "T1574.001", "T1656": "T1684.001", "T1672": "T1684.002",
+}  # fmt: skip
+"""Numbers that rules of before v19 still name → the number in its place."""
 
-TECHNIQUES: Final[dict[str, Technique]] = {
-    number: Technique(number, name, tactics)
-    for number, name, tactics in (
-        ("T1003", "OS Credential Dumping", ("credential-access",)),
-        ("T1003.001", "LSASS Memory", ("credential-access",)),
-        ("T1003.002", "Security Account Manager", ("credential-access",)),
-        ("T1003.003", "NTDS", ("credential-access",)),
-        ("T1021", "Remote Services", ("lateral-movement",)),
-        ("T1021.001", "Remote Desktop Protocol", ("lateral-movement",)),
-        ("T1021.002", "SMB/Windows Admin Shares", ("lateral-movement",)),
-        ("T1021.006", "Windows Remote Management", ("lateral-movement",)),
-        ("T1027", "Obfuscated Files or Information", _STEALTH),
-        ("T1027.010", "Command Obfuscation", _STEALTH),
-        ("T1033", "System Owner/User Discovery", ("discovery",)),
-        ("T1036", "Masquerading", _STEALTH),
-        ("T1036.005", "Match Legitimate Resource Name or Location", _STEALTH),
-        ("T1039", "Data from Network Shared Drive", ("collection",)),
-        ("T1046", "Network Service Discovery", ("discovery",)),
-        ("T1047", "Windows Management Instrumentation", ("execution",)),
-        ("T1053", "Scheduled Task/Job", ("execution", *_LASTING)),
-        ("T1053.005", "Scheduled Task", ("execution", *_LASTING)),
-        ("T1055", "Process Injection", ("privilege-escalation", "stealth")),
-        ("T1059", "Command and Scripting Interpreter", ("execution",)),
-        ("T1059.001", "PowerShell", ("execution",)),
-        ("T1069", "Permission Groups Discovery", ("discovery",)),
-        ("T1078", "Valid Accounts", ("initial-access", *_LASTING, "stealth")),
-        ("T1087", "Account Discovery", ("discovery",)),
-        ("T1098", "Account Manipulation", _LASTING),
-        ("T1098.007", "Additional Local or Domain Groups", _LASTING),
-        ("T1105", "Ingress Tool Transfer", ("command-and-control",)),
-        ("T1110", "Brute Force", ("credential-access",)),
-        ("T1110.001", "Password Guessing", ("credential-access",)),
-        ("T1110.003", "Password Spraying", ("credential-access",)),
-        ("T1110.004", "Credential Stuffing", ("credential-access",)),
-        ("T1112", "Modify Registry", ("persistence", "defense-impairment")),
-        ("T1133", "External Remote Services", ("initial-access", "persistence")),
-        ("T1136", "Create Account", ("persistence",)),
-        ("T1136.001", "Local Account", ("persistence",)),
-        ("T1204", "User Execution", ("execution",)),
-        ("T1204.002", "Malicious File", ("execution",)),
-        ("T1218", "System Binary Proxy Execution", _STEALTH),
-        ("T1218.005", "Mshta", _STEALTH),
-        ("T1218.010", "Regsvr32", _STEALTH),
-        ("T1218.011", "Rundll32", _STEALTH),
-        ("T1219", "Remote Access Tools", ("command-and-control",)),
-        ("T1219.002", "Remote Desktop Software", ("command-and-control",)),
-        ("T1482", "Domain Trust Discovery", ("discovery",)),
-        ("T1489", "Service Stop", ("impact",)),
-        ("T1485", "Data Destruction", ("impact",)),
-        ("T1486", "Data Encrypted for Impact", ("impact",)),
-        ("T1490", "Inhibit System Recovery", ("impact",)),
-        ("T1505", "Server Software Component", ("persistence",)),
-        ("T1505.003", "Web Shell", ("persistence",)),
-        ("T1543", "Create or Modify System Process", _LASTING),
-        ("T1543.003", "Windows Service", _LASTING),
-        ("T1546", "Event Triggered Execution", _LASTING),
-        ("T1546.001", "Change Default File Association", _LASTING),
-        ("T1546.003", "Windows Management Instrumentation Event Subscription", _LASTING),
-        ("T1546.012", "Image File Execution Options Injection", _LASTING),
-        ("T1547", "Boot or Logon Autostart Execution", _LASTING),
-        ("T1547.001", "Registry Run Keys / Startup Folder", _LASTING),
-        ("T1547.004", "Winlogon Helper DLL", _LASTING),
-        ("T1548", "Abuse Elevation Control Mechanism", ("privilege-escalation",)),
-        ("T1548.002", "Bypass User Account Control", ("privilege-escalation",)),
-        ("T1555", "Credentials from Password Stores", ("credential-access",)),
-        ("T1560", "Archive Collected Data", ("collection",)),
-        ("T1560.001", "Archive via Utility", ("collection",)),
-        ("T1566", "Phishing", ("initial-access",)),
-        ("T1566.001", "Spearphishing Attachment", ("initial-access",)),
-        ("T1567", "Exfiltration Over Web Service", ("exfiltration",)),
-        ("T1567.002", "Exfiltration to Cloud Storage", ("exfiltration",)),
-        ("T1569", "System Services", ("execution",)),
-        ("T1569.002", "Service Execution", ("execution",)),
-        ("T1570", "Lateral Tool Transfer", ("lateral-movement",)),
-        ("T1572", "Protocol Tunneling", ("command-and-control",)),
-        ("T1595", "Active Scanning", ("reconnaissance",)),
-        ("T1595.002", "Vulnerability Scanning", ("reconnaissance",)),
-        ("T1595.003", "Wordlist Scanning", ("reconnaissance",)),
-        ("T1685", "Disable or Modify Tools", ("defense-impairment",)),
-        ("T1685.005", "Clear Windows Event Logs", ("defense-impairment",)),
-    )
-}
+
+class _Techniques(Mapping[str, Technique]):
+    """All of them, read when the first is asked for: few commands do."""
+
+    @cached_property
+    def _known(self) -> dict[str, Technique]:
+        rows = (line.split(";") for line in Path(__file__).with_suffix(".csv").read_text("utf-8").splitlines())
+        return {number: Technique(number, name, tuple(tactics.split())) for number, name, tactics in rows}
+
+    def __getitem__(self, number: str) -> Technique:
+        return self._known[number]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+TECHNIQUES: Final = _Techniques()
+"""All of ATT&CK Enterprise: number → technique, in the order of their numbers."""
 
 
 def tactics_of(tags: Iterable[str]) -> tuple[str, ...]:
@@ -144,7 +91,7 @@ def techniques_of(tags: Iterable[str]) -> tuple[Technique, ...]:
 def _known(part: str) -> Technique:
     """A technique by its number; a sub-technique not listed here takes the tactics of its technique."""
     number = part.upper()
-    found = TECHNIQUES.get(number)
+    found = TECHNIQUES.get(RETIRED.get(number, number))
     if found is not None:
         return found
     above = TECHNIQUES.get(number.partition(".")[0])

@@ -12,6 +12,10 @@ Event = tuple[int, Fields, bytes | str | None]
 given where the event travelled as JSON, so that keywords can be looked for before values are."""
 
 
+LANGUAGES: Final = ("fr", "nl", "de", "en")
+"""What Beffroi speaks; French comes first."""
+
+
 class LogSource(NamedTuple):
     """What a Sigma rule is about (Sigma v2.1, "logsource"); None stands for "any"."""
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from beffroi.core import model
 from beffroi.core.model import Message
 
-LANGUAGES = ("fr", "nl", "de", "en")
+LANGUAGES = model.LANGUAGES
 LOCALE = Path(__file__).parent.parent / "locale"
 
 Words = Callable[..., str]

@@ -15,7 +15,7 @@ A field of None means "any value of the event": Sigma's keywords. A glob is a li
 What absent, null and empty mean is decided in docs/sigma.md and done in `atoms.py`, nowhere else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
     cannot hold (None: any); `witnesses` what must be seen first (None: it is tried on every event) and `pivot` the field
     they are of, whose part of the condition is then worked out value by value (None: there is no such field; see
     `witness.Gate`); `blind` says why it can never fire although it is correct; `silent` is set where only a correlation
-    speaks for it. The condition is kept as JSON, since of thousands of rules few are ever tried.
+    speaks for it; `says` is a sentence of its own by language. The condition is kept as JSON, since of thousands of rules few are ever tried.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Rule(NamedTuple):
     blind: str | None
     silent: bool
     condition_json: bytes
+    says: Mapping[str, str] | None = None
 
     @property
     def condition(self) -> Expr:
@@ -81,17 +82,17 @@ class Rule(NamedTuple):
         """All but the condition, as JSON can hold it."""
         events = None if self.events is None else sorted(self.events)
         witnesses = None if self.witnesses is None else [list(witness) for witness in self.witnesses]
-        return [*self[:4], list(self.logsource), *self[5:7], events, witnesses, *self[9:13]]
+        return [*self[:4], list(self.logsource), *self[5:7], events, witnesses, *self[9:13], self.says]
 
     @classmethod
     def from_plain(cls, plain: list[Any], condition_json: bytes) -> "Rule":
         """The rule back from `to_plain` and its condition; raises TypeError or ValueError where it is none."""
-        own_id, title, level, tags, logsource, path, fields, events, witnesses, pivot, name, blind, silent = plain
+        own_id, title, level, tags, logsource, path, fields, events, witnesses, pivot, name, blind, silent, says = plain
         return cls(
             own_id, title, level, tuple(tags), LogSource(*logsource), path, tuple(fields),
             None if events is None else frozenset(events),
             None if witnesses is None else tuple([Witness(*witness) for witness in witnesses]),
-            pivot, name, blind, silent, condition_json,
+            pivot, name, blind, silent, condition_json, says,
         )  # fmt: skip
 
 

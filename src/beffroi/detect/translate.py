@@ -42,6 +42,7 @@ from sigma.types import (
 
 from beffroi.core.model import LogSource, Message, UnfitError, message
 from beffroi.detect.ir import Expr, Rule, all_of, any_of, event_numbers, fields_of, negated
+from beffroi.detect.saying import own_sentence
 from beffroi.detect.witness import gate
 
 Placeholders = Mapping[str, Sequence[str]]
@@ -175,6 +176,7 @@ def translate(rule: SigmaRule, *, rule_id: str, path: str, placeholders: Placeho
         blind=blind,
         silent=False,
         condition_json=condition_json,
+        says=own_sentence(rule.custom_attributes),
     )
 
 

@@ -6,6 +6,9 @@ grouping.py   strands → groups, by what lies near and contradicts nothing; wha
 judging.py    a group → how grave, what it is called, what needs somebody first
 raising.py    the store's matches → the store's incidents, a transaction a batch
 records.py    incidents in the store          actions.py   what people do about them
+situations/   what an incident is called → what people are told: what happened, why it matters, who does what, whom to call
+technical.py  what whoever looks after the machines is told           commands.py  by which commands
+showing.py    the store's incidents as they are shown                 telling.py   in words
 filters.py    a match → a Sigma filter that says "this is normal"
 normal.py     filters → what they hide        hiding.py    the same in the store
 normals.py    what people do about that

@@ -189,7 +189,7 @@ def made(incident: Known, behind: Behind, key: HouseKey, by: Made) -> Evidence:
     files = {
         readme: _text(_explained(incident, counts, key, by, say)),
         story: _text(told(incident.whole, say, by.zone, incident.language)),
-        "incident.json": orjson.dumps(worded(incident.whole, english), option=orjson.OPT_INDENT_2) + b"\n",
+        "incident.json": orjson.dumps(worded(incident.whole, english, "en"), option=orjson.OPT_INDENT_2) + b"\n",
         "matches.jsonl": b"".join(incident.matches),
         "events.jsonl": b"".join(behind.lines),
         "ledger.jsonl": b"".join(incident.ledger),

@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 
 from beffroi.core.model import Message, message
+from beffroi.core.situations import NAMESPACE, latest, situation_of
 from beffroi.detect.ir import LEVELS
+from beffroi.incidents.situations import happened
 from beffroi.incidents.traces import Entity, Traces
 
 MEDIUM, HIGH, CRITICAL = 2, 3, 4
@@ -21,6 +23,18 @@ ENTERED: Final = (
     "attack.defense-evasion", "attack.stealth",
 )  # fmt: skip
 """Techniques (valid accounts, external remote services, exploited service) and tactics that nobody shows whose sign-in is refused."""
+TRIED: Final = NAMESPACE + "password-guessing"
+CAME_IN: Final = frozenset(
+    NAMESPACE + each
+    for each in (
+        "service-broken-into",
+        "password-guessed",
+        "sign-in-from-elsewhere",
+        "old-sign-in",
+        "administrator-at-night",
+    )
+)
+"""Tags of situations in which somebody came in; of a sign-in that is refused they tell that it was tried."""
 STAGES: Final = 3
 """So many tactics (ATT&CK) with something of medium level or above are an attack that moves on."""
 
@@ -34,6 +48,8 @@ class RuleSeen(msgspec.Struct):
     count: int
     first: int
     last: int
+    says: dict[str, str] = {}
+    """The rule's own sentence, by language."""
 
 
 class Facts(msgspec.Struct):
@@ -48,13 +64,16 @@ class Facts(msgspec.Struct):
     unlisted: int = 0
     """Entities and rules beyond what is listed."""
 
-    def note(self, rule: str, title: str, level: int, tags: Iterable[str], time: int, traces: Traces) -> None:
+    def note(
+        self, rule: str, title: str, level: int, tags: Iterable[str], time: int, traces: Traces,
+        says: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Take in a match."""
         self._span(time, time)
         self.count += 1
         if traces.refused:  # rules for sign-ins from outside speak of entering, whether or not anybody came in
-            tags = [each for each in tags if not each.startswith(ENTERED)]
-        self._rule(rule, RuleSeen(title, level, list(tags), 1, time, time))
+            tags = [TRIED if each in CAME_IN else each for each in tags if not each.startswith(ENTERED)]
+        self._rule(rule, RuleSeen(title, level, list(tags), 1, time, time, says or {}))
         for each in traces.entities:
             self._entity(f"{each.kind}\x1f{each.role}\x1f{each.value}", 1)
 
@@ -78,6 +97,7 @@ class Facts(msgspec.Struct):
         if known is not None:
             known.count += seen.count
             known.first, known.last = min(known.first, seen.first), max(known.last, seen.last)
+            known.tags = sorted({*known.tags, *seen.tags})  # refused once and let in once: both are told
         elif len(self.rules) < RULES or seen.level >= MEDIUM:
             if len(self.rules) >= RULES:  # what is graver takes the place of what is not
                 least = min(self.rules, key=lambda each: (self.rules[each].level, each))
@@ -102,7 +122,13 @@ class Judgement(msgspec.Struct, frozen=True):
 
     severity: str
     title: Message
+    situation: str
+    """One of core.situations.SITUATIONS."""
     what: Message
+    says: dict[str, str]
+    """What the gravest rule says of its own, by language; it stands before `what`."""
+    course: Message
+    """The first thing, the last, and how many signs lie between."""
     reasons: tuple[Message, ...]
     techniques: tuple[str, ...]
     tactics: tuple[str, ...]
@@ -117,15 +143,28 @@ def judge(facts: Facts, important: Collection[str] = ()) -> Judgement:
     techniques = sorted(
         {tag[7:].upper() for seen in facts.rules.values() for tag in seen.tags if tag[:8] == "attack.t"}
     )
+    situation = _situation(facts.rules.values(), grave.level)
     return Judgement(
         severity=LEVELS[level],
         title=_title(grave, entities),
-        what=_what(facts),
+        situation=situation,
+        what=happened(situation, entities),
+        says=grave.says,
+        course=_course(facts),
         reasons=tuple(reasons),
         techniques=tuple(techniques),
         tactics=tuple(_tactics(facts.rules.values())),
         entities=tuple(entities),
     )
+
+
+def _situation(rules: Collection[RuleSeen], gravest: int) -> str:
+    """What a person is in: of the gravest signs the one that an attack comes to last. Guessed passwords that let somebody in are grave,
+    however slight each sign of them is."""
+    least, found = gravest, []
+    if _guessed(rules) and gravest < CRITICAL:
+        least, found = HIGH, ["password-guessed"]
+    return latest([*found, *(situation_of(seen.tags) for seen in rules if seen.level >= least)])
 
 
 def _severity(
@@ -197,8 +236,7 @@ def _title(grave: RuleSeen, entities: list[Entity]) -> Message:
     return what
 
 
-def _what(facts: Facts) -> Message:
-    """The course of it: the first thing, the last, and how many signs lie between."""
+def _course(facts: Facts) -> Message:
     first = min(facts.rules.values(), key=lambda each: (each.first, -each.level))
     last = max(facts.rules.values(), key=lambda each: (each.last, each.level))
     if facts.count == 1:

@@ -134,7 +134,13 @@ class _Batch:
         of[row.id] = strand.id
         facts = self._known.facts[strand.id]
         facts.note(
-            row.rule_id, row.title, sighting.level, msgspec.json.decode(row.tags), sighting.time, sighting.traces
+            row.rule_id,
+            row.title,
+            sighting.level,
+            msgspec.json.decode(row.tags),
+            sighting.time,
+            sighting.traces,
+            _says(row),
         )
         if row.id in self._was:
             self._known.incident.setdefault(strand.id, self._was[row.id])
@@ -379,8 +385,13 @@ def facts_of_strand(connection: Connection, strand: int) -> Facts:
     query = select(tables.matches).where(tables.matches.c.strand_id == strand, tables.matches.c.hidden_by.is_(None))
     for row in connection.execute(query):
         seen = sighting_of(row)
-        facts.note(row.rule_id, row.title, seen.level, msgspec.json.decode(row.tags), seen.time, seen.traces)
+        tags = msgspec.json.decode(row.tags)
+        facts.note(row.rule_id, row.title, seen.level, tags, seen.time, seen.traces, _says(row))
     return facts
+
+
+def _says(row: Row[Any]) -> dict[str, str] | None:
+    return None if row.says is None else msgspec.json.decode(row.says, type=dict[str, str])
 
 
 def _bound(changed: Iterable[int], together: Iterable[Pair]) -> set[int]:

@@ -40,6 +40,12 @@ class Details(msgspec.Struct):
     """Why it is as grave as it is: messages as plain data."""
     unlisted: int = 0
     """Entities and rules beyond those that are kept by name."""
+    situation: str = ""
+    """One of core.situations.SITUATIONS; nothing where an earlier Beffroi wrote it."""
+    says: dict[str, str] = {}
+    """The gravest rule's own sentence, by language."""
+    course: Any = None
+    """A message as plain data."""
 
 
 def portions(numbers: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -112,6 +118,9 @@ def _values(facts: Facts, verdict: Judgement) -> dict[str, Any]:
         list(verdict.tactics),
         [each.to_plain() for each in verdict.reasons],
         facts.unlisted,
+        verdict.situation,
+        verdict.says,
+        verdict.course.to_plain(),
     )
     return {
         "severity": verdict.severity,

@@ -8,10 +8,13 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from beffroi.core.model import Message, message
+from beffroi.core.situations import situation_of
 from beffroi.detect.ir import LEVELS
 from beffroi.detect.values import iso_of, micros_of
 from beffroi.incidents import records
-from beffroi.incidents.judging import Facts, urgency
+from beffroi.incidents.judging import HIGH, Facts, urgency
+from beffroi.incidents.situations import calls, doubt, steps, words_of
+from beffroi.incidents.technical import technical
 from beffroi.store import ledger, settings
 from beffroi.store.tables import incidents, matches, strands
 from beffroi.store.times import stamp
@@ -49,15 +52,48 @@ def one(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
 def whole(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
     """One incident with all that is known of it."""
     told = one(connection, row, now)
-    told["timeline"] = sorted([*told["timeline"], *_acts(connection, row.id)], key=lambda each: each["time"])
+    done = list(_acts(connection, row.id))
+    told["did"] = [each for each in done if each["by"] == records.SYSTEM]
+    told["timeline"] = sorted([*told["timeline"], *done], key=lambda each: each["time"])
+    told |= _explained(told["situation"], _details(row), grave=LEVELS.index(row.severity) >= HIGH)
     told["joined"] = [
         Message.from_plain(msgspec.json.decode(why)).to_plain()
         for why in connection.scalars(
             select(strands.c.why).where(strands.c.incident_id == row.id, strands.c.why.is_not(None)).distinct()
         )
     ]
-    told["evidence"] = [match(each) for each in _newest(connection, row.id)]
+    newest = _newest(connection, row.id)
+    told["evidence"] = [match(each) for each in newest]
+    told["technical"] = technical(
+        records.facts_of(connection, row.id),
+        told["situation"],
+        _details(row).entities,
+        told["techniques"],
+        {each["rule_id"]: each["fields"] for each in told["evidence"]},
+        {each.logsource.partition("/")[0] for each in newest},
+    )
     return told
+
+
+def _details(row: Row[Any]) -> records.Details:
+    return msgspec.json.decode(row.details, type=records.Details)
+
+
+def _situation(details: records.Details) -> str:
+    """What a person is in; of an incident that an earlier Beffroi wrote, what its techniques tell."""
+    return details.situation or situation_of(f"attack.{each}" for each in details.techniques)
+
+
+def _explained(situation: str, details: records.Details, *, grave: bool) -> dict[str, Any]:
+    """What people are told of a situation."""
+    told, unsure = words_of(situation), doubt(grave=grave)
+    return {
+        "doubt": None if unsure is None else unsure.to_plain(),
+        "why": told.why.to_plain(),
+        "steps": [{"who": who, "text": what.to_plain()} for who, what in steps(situation, details.entities)],
+        "call": [each.to_plain() for each in calls(situation, grave=grave)],
+        "silent": told.silent.to_plain(),
+    }
 
 
 def _newest(connection: Connection, number: int) -> list[Row[Any]]:
@@ -79,7 +115,7 @@ def budget(connection: Connection, now: datetime) -> dict[str, Any]:
 
 
 def _told(connection: Connection, row: Row[Any], reason: Message, score: int) -> dict[str, Any]:
-    details = msgspec.json.decode(row.details, type=records.Details)
+    details = _details(row)
     return {
         "id": row.id,
         "state": row.state,
@@ -88,7 +124,10 @@ def _told(connection: Connection, row: Row[Any], reason: Message, score: int) ->
         "first_event": iso_of(row.first_event),
         "last_event": iso_of(row.last_event),
         "title": msgspec.json.decode(row.title),
+        "situation": _situation(details),
+        "says": details.says,
         "what": msgspec.json.decode(row.what),
+        "course": details.course,
         "entities": [{"kind": each.kind, "value": each.value, "role": each.role} for each in details.entities],
         "matches": row.matches,
         "techniques": details.techniques,
@@ -137,7 +176,7 @@ def _act(entry: ledger.Entry) -> Message:
     said = details.get("comment")
     match entry.action:
         case "incidents.open":
-            what = message("opened")
+            what = message("the incident was opened")
         case "incidents.take":
             what = message("taken")
         case "incidents.close":
@@ -200,7 +239,7 @@ def match(row: Row[Any]) -> dict[str, Any]:
 
 
 def _urgency(row: Row[Any], important: frozenset[str], now: datetime) -> tuple[int, Message]:
-    details = msgspec.json.decode(row.details, type=records.Details)
+    details = _details(row)
     matters = any(each.kind == "host" and each.value in important for each in details.entities)
     return urgency(
         state=row.state,

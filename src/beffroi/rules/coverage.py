@@ -4,14 +4,22 @@ A rule is blind where no event of its log source comes, or where those that come
 from the names of channels, events and fields only; no value of an event is kept.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from beffroi.core.model import Event, Message, message
 from beffroi.detect.atoms import settled
 from beffroi.detect.ir import Expr, Rule
-from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SYSMON, Target, targets, viewed
+from beffroi.detect.logsources import NO_EVENT_LOG, POWERSHELL, SECURITY, SERVICES, SYSMON, Target, targets, viewed
+from beffroi.rules.policy import POLICIES, comes
+from beffroi.rules.policy.windows import ELSEWHERE, OF_PROGRAMS, SUBCATEGORIES
+
+if TYPE_CHECKING:
+    from beffroi.detect.correlation import Correlation
 
 Seen = Mapping[tuple[str, int], frozenset[str]]
 """(channel, event number) → the names of the fields that ever had a value in such events."""
@@ -79,6 +87,44 @@ def coverage(rules: Iterable[Rule], seen: Seen) -> Coverage:
     return Coverage(tuple(able), tuple(blind), tuple(gain.most_common()))
 
 
+def hearing(correlations: Iterable["Correlation"], able: AbstractSet[str]) -> tuple["Correlation", ...]:
+    """The correlations that can fire where only these rules can (by their ids), each after those it rests on."""
+    from beffroi.detect.correlation import arrange
+
+    alive, found = set(able), list["Correlation"]()
+    for each in arrange(correlations)[0]:
+        if _can_fire(each, alive):
+            alive.add(each.id)
+            found.append(each)
+    return tuple(found)
+
+
+def _can_fire(correlation: "Correlation", alive: AbstractSet[str]) -> bool:
+    if correlation.expression is not None:
+        return _can_be(correlation.expression, alive)
+    present = sum(rule in alive for rule in correlation.rules)
+    if not correlation.kind.startswith("temporal"):
+        return present > 0
+    limits = correlation.condition or (("gte", len(correlation.rules)),)  # all of them, unless it says how many
+    return any(
+        all(getattr(operator, _OPERATORS[name])(count, limit) for name, limit in limits)
+        for count in range(1, present + 1)
+    )
+
+
+_OPERATORS = {"gt": "gt", "gte": "ge", "lt": "lt", "lte": "le", "eq": "eq", "neq": "ne"}
+
+
+def _can_be(expression: list[Any], alive: AbstractSet[str]) -> bool:
+    """Whether an expression over rules can be true; what is denied need not happen."""
+    kind, inner = expression
+    if kind == "rule":
+        return inner in alive
+    if kind == "not":
+        return True
+    return (all if kind == "and" else any)(_can_be(each, alive) for each in inner)
+
+
 def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], names: Mapping[str, str]) -> Blind | None:
     if rule.blind is not None:
         name = rule.blind.partition("%")[2].partition("%")[0]
@@ -91,16 +137,18 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
     condition = rule.condition
     advice: list[Message] = []
     why = ""
-    for target in places:
+    for target, said in _by_channel(places, rule, condition):
         missing: set[str] = set()
         come = False
         for channel, number in _groups(target, rule, by_channel, names):
             come = True
             available = _available(target.view, seen[channel, number])
-            settled_here = settled(condition, {"Channel": channel, "EventID": str(number)})
+            settled_here = _could(condition, channel, number)
             if _can_hold(settled_here, available)[0] and _can_hold(target.guard, available)[0]:
                 return None
             missing |= _missing(settled_here, available)
+        if not said:
+            continue
         if come and missing:
             why = why or f"its fields never come: {', '.join(sorted(missing))}"
             advice.append(_fields_advice(target, rule, missing))
@@ -109,6 +157,64 @@ def _blindness(rule: Rule, seen: Seen, by_channel: Mapping[str, list[int]], name
                 return None
             advice.append(_source_advice(target, rule))
     return Blind(rule, why or "no event of its log source comes", tuple(dict.fromkeys(advice)))
+
+
+def _by_channel(places: Iterable[Target], rule: Rule, condition: Expr) -> Iterator[tuple[Target, bool]]:
+    """(place where a rule looks, whether it says enough of it). A rule about all of Windows looks where its condition says, and where events of its
+    numbers are known to have its fields; it is looked for in whatever else comes as well, of which nothing can be advised."""
+    for target in places:
+        if target.channels:
+            yield target, True
+            continue
+        found: dict[str, set[int]] = {channel: set() for channel in _channels(condition)}
+        for channel in found:
+            found[channel] = {number for number in rule.events or () if _could(condition, channel, number) is not False}
+        anywhere = settled(condition, {"Channel": ""}) is not False
+        for (channel, number), fields in _all_there_is() if anywhere else ():
+            if rule.events and number in rule.events and _can_hold(_could(condition, channel, number), fields)[0]:
+                found.setdefault(channel, set()).add(number)
+        for channel, numbers in sorted(found.items()):
+            if numbers or (rule.events is None and settled(condition, {"Channel": channel}) is not False):
+                yield target._replace(channels=(channel,), events=frozenset(numbers) if numbers else None), True
+        if anywhere:
+            yield target, not found
+
+
+def looks_at(rule: Rule, channel: str, number: int, fields: frozenset[str]) -> bool:
+    """Whether a rule can fire on an event of that channel and number which has those fields."""
+    condition = rule.condition
+    for target in targets(rule.logsource) or ():
+        here = not target.channels or channel in target.channels
+        if here and all(events is None or number in events for events in (target.events, rule.events)):
+            available = _available(target.view, fields)
+            if all(_can_hold(expr, available)[0] for expr in (_could(condition, channel, number), target.guard)):
+                return True
+    return False
+
+
+def _could(condition: Expr, channel: str, number: int) -> Expr:
+    return settled(condition, {"Channel": channel, "EventID": str(number)})
+
+
+@lru_cache(maxsize=1)
+def _all_there_is() -> tuple[tuple[tuple[str, int], frozenset[str]], ...]:
+    return tuple(comes(POLICIES[-1]).items())
+
+
+_CHANNELS = {
+    channel.lower(): channel for channels in (*SERVICES.values(), ELSEWHERE, OF_PROGRAMS) for channel in channels
+}
+"""A translated condition has them in small letters."""
+
+
+def _channels(condition: Expr) -> set[str]:
+    """The channels that a condition names."""
+    return {
+        _CHANNELS.get(str(channel).lower(), str(channel))
+        for leaf in _positive(condition)
+        if leaf[0] == "text" and leaf[1] == "Channel" and isinstance(leaf[3], list)
+        for channel in leaf[3]
+    }
 
 
 def _no_windows_log(rule: Rule) -> Blind:
@@ -198,24 +304,31 @@ def _positive(expr: Expr, *, positive: bool = True) -> Iterator[list[object]]:
 
 # --- what to switch on ---------------------------------------------------------------------------------------------
 
+
+def _written(*names: str) -> frozenset[int]:
+    """The numbers of the events that these subcategories of the audit policy write."""
+    some = [each for each in SUBCATEGORIES.values() if each.name in names]
+    return frozenset(number for each in some for number in (*each.success, *each.failure))
+
+
 _SECURITY_AUDIT = (
-    # Event numbers of the Security log and the audit subcategory that writes them (Microsoft, "Advanced audit policy").
-    (frozenset({4688, 4689}), message("Process Creation")),
-    (frozenset({4624, 4625, 4634, 4647, 4648, 4672, 4675}), message("Logon, Logoff and Special Logon")),
-    (frozenset({4768, 4769, 4770, 4771, 4773, 4776}), message("Kerberos and Credential Validation")),
-    (frozenset({4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4767, 4781, 4741, 4742, 4743}), message("User and Computer Account Management")),
-    (frozenset({4727, 4728, 4729, 4730, 4731, 4732, 4733, 4734, 4735, 4737, 4754, 4755, 4756, 4757, 4758}), message("Security Group Management")),
-    (frozenset({4697, 4610, 4611, 4614, 4622}), message("Security System Extension")),
-    (frozenset({4698, 4699, 4700, 4701, 4702}), message("Other Object Access Events")),
-    (frozenset({5140, 5142, 5143, 5144, 5168}), message("File Share")),
-    (frozenset({5145}), message("Detailed File Share")),
-    (frozenset({4656, 4658, 4660, 4661, 4663, 4670}), message("File System, Registry, Kernel Object and SAM")),
+    # Events of the Security log and what to switch on for them, as one would say it: some subcategories belong together.
+    (_written("Process Creation", "Process Termination"), message("Process Creation")),
+    (_written("Logon", "Logoff", "Special Logon"), message("Logon, Logoff and Special Logon")),
+    (_written("Kerberos Authentication Service", "Kerberos Service Ticket Operations", "Credential Validation"), message("Kerberos and Credential Validation")),
+    (_written("User Account Management", "Computer Account Management"), message("User and Computer Account Management")),
+    (_written("Security Group Management"), message("Security Group Management")),
+    (_written("Security System Extension"), message("Security System Extension")),
+    (_written("Other Object Access Events"), message("Other Object Access Events")),
+    (_written("File Share"), message("File Share")),
+    (_written("Detailed File Share"), message("Detailed File Share")),
+    (_written("File System", "Registry", "Kernel Object", "SAM", "Handle Manipulation") - {4657}, message("File System, Registry, Kernel Object and SAM")),
     (frozenset({4657}), message("Registry")),
-    (frozenset({4662, 5136, 5137, 5138, 5139, 5141}), message("Directory Service Access and Changes")),
-    (frozenset({5156, 5157, 5158, 5159, 5152, 5447, 5449}), message("Filtering Platform Connection")),
-    (frozenset({4719, 4715, 4817, 4902, 4904, 4905, 4907}), message("Audit Policy Change")),
-    (frozenset({4886, 4887, 4888, 4898, 4899, 4900}), message("Certification Services")),
-    (frozenset({6416}), message("Plug and Play Events")),
+    (_written("Directory Service Access", "Directory Service Changes"), message("Directory Service Access and Changes")),
+    (_written("Filtering Platform Connection", "Filtering Platform Packet Drop", "Filtering Platform Policy Change"), message("Filtering Platform Connection")),
+    (_written("Audit Policy Change"), message("Audit Policy Change")),
+    (_written("Certification Services"), message("Certification Services")),
+    (_written("Plug and Play Events"), message("Plug and Play Events")),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import orjson
 
 from beffroi import __version__
 from beffroi.core.errors import InputError
-from beffroi.core.model import Fault, message
+from beffroi.core.model import Fault, UnfitError, message
 from beffroi.core.wording import shown
 from beffroi.detect.ir import Rule
 from beffroi.rules import cache
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PACK = Path(__file__).parent / "pack"
 """Beffroi's own rules."""
 
-TRANSLATION = "18"  # counts up whenever the same text translates otherwise
+TRANSLATION = "19"  # counts up whenever the same text translates otherwise
 
 BLOCK = 1 << 16  # bytes, more than nearly every rule file has
 _SUFFIXES = (".yml", ".yaml")
@@ -155,7 +155,7 @@ def _translated(texts: list[tuple[str, bytes]], placeholders: Mapping[str, Seque
     for document, parsed in described:
         try:
             made.append(translate_correlation(parsed, known.get, correlation_id=document.id, path=document.path))
-        except Unevaluable as error:
+        except UnfitError as error:
             faults.append(refused(document, error))
     ready, failed = arrange(made)
     good = {rule.id for rule in rules} | {correlation.id for correlation in ready}

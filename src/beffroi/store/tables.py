@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest migration; a store that is there already needs no alembic to be opened."""
 
 LONG: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -160,6 +160,7 @@ matches: Final = Table(
     Column("strand_id", LONG),  # of the strand that it is part of
     Column("pending", Integer, nullable=False, server_default="0"),  # 1: no incident has taken note of it yet
     Column("hidden_by", Integer),  # of `normals`: somebody said that this is normal
+    Column("says", Text),  # JSON: the rule's own sentence, by language
     Index("matches_are_pending", "id", sqlite_where=text("pending = 1"), postgresql_where=text("pending = 1")),
     Index("matches_by_strand", "strand_id"),
     Index(

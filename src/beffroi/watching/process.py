@@ -45,7 +45,7 @@ FIRST_TO_GO = 500  # of 1,000, how much sooner than others the system ends it wh
 YOUNG = (
     50_000  # objects that are made before the collector looks: what an event makes has no cycles, and goes by itself
 )
-MANY = 50_000  # events after which a state is taken sooner: what must be understood again after a crash is bounded
+MANY = 100_000  # events after which a state is taken sooner: after a crash they are understood again, within seconds
 
 
 class Process:

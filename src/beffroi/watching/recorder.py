@@ -137,6 +137,7 @@ def _row(found: Found, noted: str, hidden_by: int | None) -> dict[str, Any]:
         "logsource": str(LogSource(*found.logsource)),
         "fields": orjson.dumps(found.fields).decode(),
         "events": None if found.events is None else orjson.dumps(found.events).decode(),
+        "says": None if found.says is None else orjson.dumps(found.says).decode(),
         "historic": int(found.historic),
         "tags": orjson.dumps(found.tags).decode(),
         "traces": msgspec.json.encode(found.traces).decode(),

@@ -17,6 +17,7 @@ from beffroi.core.model import Assurance, Event, Fields, LogSource, UnfitError
 from beffroi.detect.correlation import (
     BaseMatch,
     Contribution,
+    Correlation,
     Correlator,
     Firing,
     Retraction,
@@ -24,6 +25,7 @@ from beffroi.detect.correlation import (
     fields_needed,
     silenced,
 )
+from beffroi.detect.ir import Rule
 from beffroi.detect.matcher import Match, Matcher
 from beffroi.detect.values import address_of, micros_of, text_of
 from beffroi.incidents import (
@@ -71,6 +73,8 @@ class Found(msgspec.Struct, array_like=True):
     traces: Traces = Traces()
     events: list[tuple[str, int, str]] | None = None
     """Of a correlation: (rule, time, identity) of the events behind it."""
+    says: dict[str, str] | None = None
+    """The rule's own sentence, by language."""
 
 
 class Withdrawn(msgspec.Struct, array_like=True):
@@ -335,6 +339,7 @@ class Understander:
                     historic=heard.arrival.historic,
                     tags=rule.tags,
                     traces=loosened(heard.traces(match.fields), rule.tags),
+                    says=_said(rule),
                 )
             )
 
@@ -367,8 +372,13 @@ class Understander:
                     tags=correlation.tags,
                     traces=traces_of_firing(fields, hand, correlation.tags),
                     events=[(each.rule_id, each.time_us, _own_key(each)) for each in change.events],
+                    says=_said(correlation),
                 )
             )
+
+
+def _said(rule: Rule | Correlation) -> dict[str, str] | None:
+    return None if rule.says is None else dict(rule.says)
 
 
 class _State(msgspec.Struct):

@@ -58,6 +58,7 @@ def test_the_files_are_plain_parquet_with_the_stated_columns(tmp_path: Path) -> 
     assert values[8] == "caf\ufffd \x00"
 
 
+@pytest.mark.slow
 def test_what_is_in_the_archive_already_is_passed_over(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     archiver.add(rows(0, 100))
@@ -72,6 +73,7 @@ def test_what_is_in_the_archive_already_is_passed_over(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_a_batch_ends_between_two_arrivals(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path, rows=15)
     archiver.add(rows(0, 25))
@@ -96,6 +98,7 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
     Archiver(tmp_path).close()
 
 
+@pytest.mark.slow
 def test_small_files_are_merged_when_the_day_is_over_or_there_are_many(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in range(0, 300, 100):
@@ -109,6 +112,7 @@ def test_small_files_are_merged_when_the_day_is_over_or_there_are_many(tmp_path:
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_reads_stays_until_they_are_done(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100):
@@ -123,6 +127,7 @@ def test_a_file_that_somebody_reads_stays_until_they_are_done(tmp_path: Path) ->
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_named_once_and_left_out_of_the_merger(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100, 200):
@@ -140,6 +145,7 @@ def test_a_broken_file_is_named_once_and_left_out_of_the_merger(tmp_path: Path) 
     archiver.close()
 
 
+@pytest.mark.slow
 def test_days_older_than_retention_go_and_only_as_a_whole(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path, days=2)
     archiver.add(row(day * 10, arrived=NOON + day * DAY) for day in range(5))
@@ -151,6 +157,7 @@ def test_days_older_than_retention_go_and_only_as_a_whole(tmp_path: Path) -> Non
     archiver.close()
 
 
+@pytest.mark.slow
 def test_the_oldest_days_go_when_the_disk_fills_but_never_the_newest(tmp_path: Path) -> None:
     size = 0
     archiver = Archiver(tmp_path, share=0.6, disk=lambda: size)
@@ -265,6 +272,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_twice(root: Path, tmp_
     archiver.close()
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_leaves_the_archive_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archiver = Archiver(tmp_path)
     archiver.add(rows(0, 10))

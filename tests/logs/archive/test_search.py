@@ -81,6 +81,7 @@ def test_hostile_names_and_values_are_only_names_and_values(name: str, tmp_path:
     assert 0 in numbers(tmp_path, Query(text=value))
 
 
+@pytest.mark.slow
 def test_one_element_of_a_list_is_enough_and_null_is_no_text(tmp_path: Path) -> None:
     archived(tmp_path, [row(0, fields={"n": 0, "ip": ["192.0.2.1", 7, None]}), row(1, fields={"n": 1, "ip": None})])
     assert numbers(tmp_path, Query(fields=(("ip", "192.0.2.*"),))) == [0]
@@ -89,6 +90,7 @@ def test_one_element_of_a_list_is_enough_and_null_is_no_text(tmp_path: Path) -> 
     assert numbers(tmp_path, Query(fields=(("ip", ""),))) == [1]
 
 
+@pytest.mark.slow
 def test_what_the_journal_holds_beyond_the_archive_is_found_once(archive: Path) -> None:
     late = row(1_005, time=NOON - 1)
     tail = [*rows(980, 1_005), late]
@@ -108,6 +110,7 @@ def test_more_than_a_slice_comes_in_order_also_where_times_are_equal(tmp_path: P
     assert numbers(tmp_path, Query(limit=8_000)) == wanted[:8_000]
 
 
+@pytest.mark.slow
 def test_only_files_that_can_hold_it_are_looked_at(tmp_path: Path) -> None:
     archived(tmp_path, [row(0), row(1), row(20, arrived=NOON + DAY, time=NOON + DAY)])
     for part in load_index(tmp_path).parts:
@@ -116,6 +119,7 @@ def test_only_files_that_can_hold_it_are_looked_at(tmp_path: Path) -> None:
     assert numbers(tmp_path, Query(until=NOON + DAY, logsource=SSHD)) == [0]
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_named_and_the_others_are_searched(tmp_path: Path) -> None:
     archiver = Archiver(tmp_path)
     for start in (0, 100, 200, 300):
@@ -142,6 +146,7 @@ def test_no_archive_is_said(tmp_path: Path) -> None:
     assert found(tmp_path) == []  # there is one, and nothing in it
 
 
+@pytest.mark.slow
 def test_sql_gives_rows_of_any_shape(archive: Path) -> None:
     assert found(archive, sql="select service, count(*) n from events group by 1 order by 1") == [
         {"service": "security", "n": 500}, {"service": "sshd", "n": 500},
@@ -156,6 +161,7 @@ def test_sql_gives_rows_of_any_shape(archive: Path) -> None:
     assert found(archive, sql="select min(time) t from events") == [{"t": "2026-11-25T12:00:00Z"}]
 
 
+@pytest.mark.slow
 def test_the_query_of_the_page_works(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "search.md").read_text("utf-8")
     now = time.time_ns() // 1_000
@@ -262,6 +268,7 @@ def test_a_search_that_nobody_reads_any_more_ends(archive: Path) -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.slow
 def test_the_child_ends_with_whoever_asked(root: Path, archive: Path) -> None:
     asks = (
         "import sys; from pathlib import Path; from beffroi.logs.archive import *\n"

@@ -281,6 +281,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(SAMPLES)),
     st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), min_size=1, max_size=8),

@@ -152,6 +152,7 @@ def test_too_long_an_event_is_a_fault_and_reading_goes_on() -> None:
     assert faults == ["line 1: the event is longer than 1,000,000 bytes"]
 
 
+@pytest.mark.slow
 def test_a_value_of_ten_megabytes_and_a_hundred_thousand_fields_are_read() -> None:
     many = "".join(f"<Data Name='f{number}'>x</Data>" for number in range(100_000))
     for data in (f"<Data Name='A'>{'x' * 10_000_000}</Data>", many):

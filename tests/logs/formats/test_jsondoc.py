@@ -77,6 +77,7 @@ def test_what_dumps_write_between_objects_is_no_fault(between: bytes, faults: li
     assert ([text for _, text in found], told) == ([b'{"a": 1}', b'{"a": 2}'], faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

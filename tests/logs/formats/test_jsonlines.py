@@ -159,6 +159,7 @@ def test_rubbish_between_pretty_objects_is_named() -> None:
     assert faults == ["line 5: 12 bytes here are no JSON object"]
 
 
+@pytest.mark.slow
 def test_large_objects_of_a_document_are_read_in_time() -> None:
     start = time.process_time()
     large = json.dumps([{"a": "x" * 8_000_000, "b": number} for number in range(3)], indent=1)
@@ -167,6 +168,7 @@ def test_large_objects_of_a_document_are_read_in_time() -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.slow
 def test_a_document_of_braces_that_never_close_ends_in_time() -> None:
     start = time.process_time()
     events, faults = texts(b'{"a":\n' * 200_000)
@@ -199,6 +201,7 @@ def test_too_long_a_line_is_a_fault_and_takes_no_memory() -> None:
     assert peak < 4_000_000
 
 
+@pytest.mark.slow
 def test_a_line_of_too_many_parts_is_a_fault() -> None:
     events, faults = texts(b'{"a":1}\n{"a":[' + b"[]," * 2_000_000 + b"1]}\n")
     assert (len(events), faults) == (1, ["line 2: it has more than 1,000,000 parts"])
@@ -222,6 +225,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.text(max_size=8), VALUES, max_size=5), max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_every_object_of_every_line_comes_out(objects: list[dict[str, Any]]) -> None:

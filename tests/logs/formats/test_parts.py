@@ -123,6 +123,7 @@ def test_the_parts_of_a_damaged_event_log_say_what_it_says(path: Path, name: str
         assert told(in_parts(whole, least)) == told([whole])
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(DAMAGES)), st.integers(0, CHUNKS - 1)), max_size=3),
     st.lists(st.tuples(st.integers(0, len(LOG)), st.binary(min_size=1, max_size=40)), max_size=5),
@@ -164,6 +165,7 @@ LINE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([b"", b"\xef\xbb\xbf"]),
     st.lists(LINE, max_size=40),

@@ -86,6 +86,7 @@ NAMES = st.sampled_from(["A", "Data", "Level", "UserID", "EventID", "Channel", "
 INNER = st.dictionaries(NAMES | st.just("#attributes"), PLAIN, max_size=2)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, VALUE | INNER, max_size=6))
 @settings(max_examples=300, deadline=None)
 def test_whatever_event_data_hold_the_two_ways_agree(data: dict[str, Any]) -> None:

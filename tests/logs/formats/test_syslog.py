@@ -92,6 +92,7 @@ def test_an_empty_message_is_told() -> None:
         syslog.parse(b"\r\n\0", NOW)
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=300)
     | st.from_regex(rb"<\d{1,3}>1? ?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d .{0,80}", fullmatch=True)

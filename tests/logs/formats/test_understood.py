@@ -108,6 +108,18 @@ def test_a_line_says_which_process_wrote_it_whatever_carries_it(form: Form, raw:
         assert one(Form.JSON, {"message": "x", "program": "sshd", "pid": odd}).pid is None
 
 
+def test_only_the_machines_own_journal_says_which_unit_wrote_a_line() -> None:
+    entry = {"MESSAGE": "x", "SYSLOG_IDENTIFIER": "sshd", "_SYSTEMD_UNIT": "ssh.service"}
+    assert one(Form.JOURNALD, entry).fields["journal_unit"] == "ssh.service"
+    forged = {"message": "x", "journal_unit": "beffroi.service"}
+    said = {"MESSAGE": json.dumps(forged), "SYSLOG_IDENTIFIER": "beffroi"}
+    assert one(Form.JOURNALD, {**said, "_SYSTEMD_UNIT": "cron.service"}).fields["journal_unit"] == "cron.service"
+    assert "journal_unit" not in one(Form.JOURNALD, said).fields
+    assert "journal_unit" not in one(Form.JSON, forged).fields
+    line = f"<14>Nov 25 12:59:01 nas beffroi: {json.dumps(forged)}".encode()
+    assert "journal_unit" not in one(Form.SYSLOG, line).fields
+
+
 def test_a_line_that_stands_for_several_is_read_as_the_one() -> None:
     line = "message repeated 5 times: [ Failed password for root from 203.0.113.9 port 4711 ssh2]"
     found = one(Form.SYSLOG, f"<86>Nov 25 12:59:01 nas sshd[7]: {line}".encode())
@@ -169,6 +181,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(Form),
     st.binary(max_size=200) | st.dictionaries(NAMES, JSON, max_size=6).map(lambda value: json.dumps(value).encode()),

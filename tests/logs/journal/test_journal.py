@@ -270,6 +270,7 @@ def test_an_appender_that_no_longer_waits_harms_nobody(tmp_path: Path) -> None:
     assert [number for _, number in read_all(tmp_path)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_busy_loop_stands_aside_while_anything_waits_and_only_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def test_what_was_acknowledged_survives_every_cut() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_second_cut_while_the_first_is_being_mended_is_survived_too() -> None:
     async def run() -> None:
         disk = MemoryDisk()
@@ -52,6 +53,7 @@ def test_a_second_cut_while_the_first_is_being_mended_is_survived_too() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, 2, 3, 5])
 @pytest.mark.parametrize("what", ["sync", "append", "sync_folder", "open"])
 def test_a_disk_that_fails_once_and_then_loses_power(what: str, turn: int) -> None:

@@ -133,6 +133,7 @@ def beats(port: int, keys: Certificates | None = None) -> pylogbeat.PyLogBeatCli
     return pylogbeat.PyLogBeatClient("127.0.0.1", port, timeout=10, **secured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_real_client_is_answered_window_by_window(tls: bool, keys: Certificates) -> None:
     intake = Recorder()
@@ -173,6 +174,7 @@ def test_windows_that_are_sent_ahead_are_each_answered() -> None:
     assert intake.messages == [b"{}"] * 3 + [b"[]"] * 2
 
 
+@pytest.mark.slow
 def test_one_that_waits_hears_of_us_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP_ALIVE", 0.1)
     with serving(Lumberjack(ANYWHERE, Recorder(delay=0.45))) as port, connected(port) as client:

@@ -77,6 +77,7 @@ def test_any_data_comes_out_as_it_went_in(sent: list[tuple[int, bytes]], pieces:
     assert found == [Frame(number, b"syslog", text) for number, text in sent]
 
 
+@pytest.mark.slow
 def test_many_transactions_are_answered_in_their_order_and_only_once_kept() -> None:
     intake = Recorder(delay=0.3)
     with serving(Relp(ANYWHERE, intake)) as port, connected(port) as client:
@@ -110,6 +111,7 @@ def test_a_client_that_offers_no_syslog_or_nothing_is_told_so() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_one_that_reads_no_answers_is_ended_and_nobody_waits_for_it() -> None:
     intake = Recorder()
     receiver = Relp(ANYWHERE, intake, Limits(frame=0.5))

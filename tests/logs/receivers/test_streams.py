@@ -32,6 +32,7 @@ def house(limits: Limits | None = None, intake: Recorder | None = None) -> Itera
         until(lambda: b"<13>good night" in intake.messages)
 
 
+@pytest.mark.slow
 def test_half_a_message_for_ever_is_ended_though_it_drips() -> None:
     with house(Limits(frame=0.4)) as (receiver, port), connected(port) as slow:
         slow.sendall(b"<13>")
@@ -44,6 +45,7 @@ def test_half_a_message_for_ever_is_ended_though_it_drips() -> None:
         assert time.monotonic() - start < 3
 
 
+@pytest.mark.slow
 def test_one_that_says_nothing_is_ended_when_its_time_is_up() -> None:
     receiver = SyslogTcp(ANYWHERE, Recorder(), Limits(idle=0.3))
     with serving(receiver) as port, connected(port) as silent:
@@ -119,6 +121,7 @@ def test_strangers_are_turned_away_before_anything_else() -> None:
     assert (receiver.counts.turned_away, intake.proofs) == (1, [])
 
 
+@pytest.mark.slow
 def test_a_handshake_that_never_ends_is_ended_and_others_come_in(keys: Certificates) -> None:
     intake = Recorder()
     receiver = SyslogTls(ANYWHERE, intake, Limits(handshake=0.5), keys.context())
@@ -162,6 +165,7 @@ def test_a_defect_ends_one_connection_and_is_logged(fault: Exception, caplog: py
     assert "syslog_tcp: a connection ended by a defect" in caplog.text
 
 
+@pytest.mark.slow
 def test_what_was_sent_before_the_end_arrives_from_one_that_never_reads(keys: Certificates) -> None:
     intake = Recorder(delay=0.02)
     with serving(SyslogTls(ANYWHERE, intake, tls=keys.context())) as port:
@@ -244,6 +248,7 @@ def test_a_stop_ends_every_connection_and_frees_the_port() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_datagrams_of_one_do_not_crowd_out_those_of_another() -> None:
     intake = Recorder(delay=0.3)
     receiver = SyslogUdp(ANYWHERE, intake, Limits(queue=100_000))

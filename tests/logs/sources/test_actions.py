@@ -150,6 +150,7 @@ def test_a_name_is_one_visible_line(name: str, store: Store) -> None:
     assert entries(store) == []
 
 
+@pytest.mark.slow
 def test_a_source_is_meant_by_its_id_the_beginning_of_it_or_its_name(store: Store) -> None:
     made = met(store, plain())
     actions.rename(store, ODETTE, Renaming(made, "Été"))

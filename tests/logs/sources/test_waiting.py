@@ -83,6 +83,7 @@ def test_one_sender_s_full_room_is_not_another_s(tmp_path: Path) -> None:
     room.hold("s-2", arrival("s-2", b"x"))
 
 
+@pytest.mark.slow
 def test_a_torn_end_is_cut_off_wherever_it_is_torn(tmp_path: Path) -> None:
     room = WaitingRoom.open(tmp_path)
     room.hold("s-1", arrival("s-1", b"one"))
@@ -111,6 +112,7 @@ def test_a_flipped_bit_ends_what_can_be_trusted_and_is_counted(tmp_path: Path) -
     assert room.cut > 0
 
 
+@pytest.mark.slow
 def test_after_kill_9_all_that_was_held_is_there(tmp_path: Path) -> None:
     code = """
     import os, pathlib, sys

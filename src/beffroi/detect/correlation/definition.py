@@ -58,6 +58,8 @@ class Correlation:
     fields: tuple[str, ...]
     percentile: Number | None
     generate: bool
+    says: Mapping[str, str] | None = None
+    """A sentence of its own, by language."""
 
     def to_plain(self) -> dict[str, Any]:
         """Lists, dicts, strings, numbers, booleans and None only."""
@@ -78,6 +80,7 @@ class Correlation:
             "fields": list(self.fields),
             "percentile": self.percentile,
             "generate": self.generate,
+            "says": self.says,
         }
 
     @classmethod
@@ -95,7 +98,7 @@ class Correlation:
     @property
     def meaning(self) -> str:
         """A digest of what decides whether it fires: two correlations that share it can share their state."""
-        told = {"id", "title", "level", "tags", "name", "path", "generate"}
+        told = {"id", "title", "level", "tags", "name", "path", "generate", "says"}
         decides = {name: value for name, value in self.to_plain().items() if name not in told}
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

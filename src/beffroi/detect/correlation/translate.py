@@ -28,6 +28,7 @@ from beffroi.detect.correlation.definition import (
 )
 from beffroi.detect.correlation.measures import check
 from beffroi.detect.correlation.records import Limits
+from beffroi.detect.saying import own_sentence
 
 Resolve = Callable[[str], str | None]
 
@@ -113,6 +114,7 @@ def translate_correlation(
         fields=_fields(kind, given),
         percentile=_percentile(kind, given),
         generate=bool(rule.generate),
+        says=own_sentence(rule.custom_attributes),
     )
     check(made, Limits())
     return made

@@ -118,6 +118,7 @@ NAMES: Final[dict[str, str]] = {
     # What a device says of its own line
     "message": "The line behind its header.",
     "program": "The program whose line it is.",
+    "journal_unit": "The unit of systemd that wrote the line; in the journal of Beffroi's own machine only.",
     "said": "The device's sentence.",
     "module": "The part of the program.",
     "topics": "MikroTik's topics.",

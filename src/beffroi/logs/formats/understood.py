@@ -34,6 +34,9 @@ SHIPPERS: Final = re.compile(
 )
 """Programs whose lines are another's documents. In any other program's line JSON is that program's own: whoever controls what it logs
 (a name that is typed at a login) must not be able to write an event of Windows or of Microsoft 365."""
+JOURNAL_UNIT: Final = "journal_unit"
+"""Which unit of systemd wrote a line, as the kernel says and not the writer. Only lines of this machine's own journal have it, so that a
+rule can tell a sign-in to Beffroi's own machine from one to another."""
 PROGRAMS: Final = (
     "program",
     "process.name",
@@ -52,7 +55,11 @@ PIDS: Final = ("process.pid", "log.syslog.procid", "procid", "PID", "pid")
 
 def normalise(form: Form, raw: bytes, context: Context) -> list[Normalised]:
     """The events of one message, nearly always one. Raises UnfitError for what cannot be read at all."""
-    return [event.categorised() for event in _READERS[form](raw, context)]
+    found = _READERS[form](raw, context)
+    if form is not Form.JOURNALD:
+        for event in found:
+            event.fields.pop(JOURNAL_UNIT, None)
+    return [event.categorised() for event in found]
 
 
 def _line(raw: bytes, context: Context) -> list[Normalised]:
@@ -264,7 +271,11 @@ def _journald(raw: bytes, context: Context) -> list[Normalised]:
         structured={}, text=text,
     )  # fmt: skip
     cursor = entry.get("__CURSOR")
-    return [_of_line(said, context)._replace(identity=cursor if isinstance(cursor, str) else None)]
+    found = _of_line(said, context)
+    found.fields.pop(JOURNAL_UNIT, None)
+    if unit := _journal_text(entry.get("_SYSTEMD_UNIT")):
+        found.fields[JOURNAL_UNIT] = unit
+    return [found._replace(identity=cursor if isinstance(cursor, str) else None)]
 
 
 def _journal_text(value: Any) -> str:

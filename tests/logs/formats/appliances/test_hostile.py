@@ -62,6 +62,7 @@ def check(fields: Fields) -> None:
         assert isinstance(fields.get(name, 0), int | str)
 
 
+@pytest.mark.slow
 @hypothesis.given(LINES)
 def test_any_line_gives_a_reading_or_none(text: str) -> None:
     for reader in READERS:
@@ -112,6 +113,7 @@ RECORD = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @hypothesis.given(EVE)
 def test_any_object_of_suricatas_gives_a_reading_or_none(event: dict[str, Any]) -> None:
     reading = appliances.of_text(orjson.dumps(event).decode())
@@ -119,6 +121,7 @@ def test_any_object_of_suricatas_gives_a_reading_or_none(event: dict[str, Any]) 
         check(reading[1])
 
 
+@pytest.mark.slow
 @hypothesis.given(RECORD)
 def test_any_record_of_microsoft_365_gives_fields(event: dict[str, Any]) -> None:
     record = m365.normalise(orjson.dumps(event))

@@ -46,6 +46,7 @@ WORDS = [
 LINES = st.lists(st.sampled_from(WORDS) | st.text(max_size=8), max_size=24).map("".join)
 
 
+@pytest.mark.slow
 @hypothesis.given(LINES)
 def test_any_line_gives_a_reading_or_none(text: str) -> None:
     for reader in READERS:

@@ -146,6 +146,7 @@ def test_an_archive_with_everything(folder: Folder) -> None:
     assert "audit.csv" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
@@ -171,6 +172,7 @@ def test_what_cannot_be_read_is_put_away_with_the_reason(name: str, content: byt
     assert [fault.path for fault in folder.drop.complaints.last] == [str(folder.path / "failed" / name)]
 
 
+@pytest.mark.slow
 def test_links_pipes_and_folders_lead_nowhere(folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "secret.json").write_bytes(b'{"secret": 1}')
     (folder.path / "link.json").symlink_to(tmp_path / "secret.json")

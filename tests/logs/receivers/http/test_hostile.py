@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import http.client
 import json
-import resource
 import socket
 import threading
 import time
@@ -23,6 +22,7 @@ from beffroi.logs.receivers.http.otlp import OtlpReceiver
 from beffroi.logs.receivers.http.serving import Bounds
 from tests.logs.receivers.certificates import Certificates
 from tests.logs.receivers.http.house import Keeper, ask, serving, until
+from tests.memory import begin_peak, peak
 
 NAMED = {"User-Agent": "a client"}
 GOOD = b'{"index":{}}\n{"x":1}\n'
@@ -125,7 +125,7 @@ def test_no_peer_gets_all_the_room() -> None:
 def test_a_bomb_is_dropped_where_it_passes_the_bound() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()  # 256 MiB in 256 KB
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = begin_peak()
     for receiver, path, kind in [
         (BulkReceiver(Keeper()), "/_bulk", "application/x-ndjson"),
         (HecReceiver(Keeper()), "/services/collector", "application/json"),
@@ -137,7 +137,7 @@ def test_a_bomb_is_dropped_where_it_passes_the_bound() -> None:
             assert time.monotonic() - began < 5
         assert reply.status == 413
         assert receiver.tally["failed 413"] == 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120 << 10  # KiB
+    assert peak() - before < 120 << 10  # KiB
 
 
 @pytest.mark.slow
@@ -214,6 +214,7 @@ def test_what_is_no_request_ends_the_connection_and_is_counted(data: bytes, why:
         assert receiver.tally[f"dropped: {why}"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent",
     [
@@ -345,6 +346,7 @@ def test_who_is_not_welcome_cannot_connect() -> None:
     assert [proof.peer for proof in keeper.proofs] == ["127.0.1.1"]
 
 
+@pytest.mark.slow
 def test_requests_under_way_end_before_the_service_does() -> None:
     keeper = Keeper(delay=0.5)
     replies: list[int] = []

@@ -1,7 +1,6 @@
 import gzip
 import json
 import logging
-import resource
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from beffroi.logs.receivers.http import records
 from beffroi.logs.receivers.http.bodies import Failure, Limits
 from beffroi.logs.receivers.http.otlp import OtlpReceiver
 from tests.logs.receivers.http.house import TOKEN, Keeper, ask, serving
+from tests.memory import begin_peak, peak
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -239,15 +239,16 @@ def test_a_record_that_is_not_as_it_should_be_is_unfit(record: Any) -> None:
     assert (len(found.kept), found.unfit) == (1, 1)
 
 
+@pytest.mark.slow
 def test_empty_records_by_the_million_cost_no_memory() -> None:
     """As one message of the library they would need hundreds of megabytes."""
     empty = b"\x12\x00" * 1_000_000
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = begin_peak()
     for body in (_layer(1, _layer(2, empty)), _layer(1, empty), b"\x0a\x00" * 1_000_000):
         with pytest.raises(Failure) as caught:
             records.from_protobuf(body, Limits())
         assert caught.value.status == 413
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10  # KiB
+    assert peak() - before < 50 << 10  # KiB
     with pytest.raises(Failure):
         records.from_json(b'{"resourceLogs":[{"scopeLogs":[' + b"{}," * 1_100_000 + b"{}]}]}", Limits())
 
