@@ -73,13 +73,12 @@ def misses(wanted: Expected, incident: Incident) -> list[str]:
     found = []
     if lacking := set(wanted.situations) - incident.situations:
         found.append(f"no {', '.join(sorted(lacking))}")
+    elif (came := incident.first(*wanted.situations)) > clock(wanted.by):
+        found.append(f"came at {came.astimezone(ZONE):%H:%M:%S}, too late")
     if incident.grave < LEVELS.index(wanted.severity):
         found.append(f"only {incident.severity}")
     if nameless := {each.lower() for each in wanted.names} - incident.named:
         found.append(f"does not name {', '.join(sorted(nameless))}")
-    times = [each.time for each in incident.matches if each.situation in wanted.situations]
-    if times and min(times) > clock(wanted.by):
-        found.append(f"came at {min(times).astimezone(ZONE):%H:%M:%S}, too late")
     return found
 
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from benchmarks.hearing import Incident, Listener
+from benchmarks.hearing import Incident, incidents
+from benchmarks.playing import Player
 
 from beffroi.demo import quiet
 from beffroi.rules.repository import PACK, load
@@ -15,8 +16,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module", params=[1, 2])
 def graver(request: pytest.FixtureRequest) -> list[Incident]:
     """What of a month (all of November, with its holidays, patches and visits) is above `low`."""
-    with Listener(load([PACK])) as listener:
-        heard = listener.hear(quiet(30, request.param, datetime(2026, 11, 1, 12, tzinfo=UTC)))
+    with Player(load([PACK])) as player:
+        heard = incidents(player.hear(quiet(30, request.param, datetime(2026, 11, 1, 12, tzinfo=UTC))))
     return [each for each in heard if each.grave >= MEDIUM]
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from benchmarks.hearing import Incident, Listener, Match
+from benchmarks.hearing import Incident, incidents
+from benchmarks.playing import Player, Seen
 
 from beffroi.demo import STORIES, play
 from beffroi.rules.repository import PACK, load
@@ -20,12 +21,12 @@ Hear = Callable[[str], list[Incident]]
 def hear() -> Iterator[Hear]:
     """The incidents of a scenario, which is played once."""
     heard: dict[str, list[Incident]] = {}
-    with Listener(load([PACK])) as listener:
+    with Player(load([PACK])) as player:
 
         def once(name: str) -> list[Incident]:
             if name not in heard:
                 scenario = FILES[name]
-                heard[name] = listener.hear(play(scenario.story, scenario.begins, days=scenario.days))
+                heard[name] = incidents(player.hear(play(scenario.story, scenario.begins, days=scenario.days)))
             return heard[name]
 
         yield once
@@ -67,7 +68,10 @@ def incident(
     severity: str = "high", situation: str = "files-encrypted", seconds: int = 20, named: tuple[str, ...] = ("nas", "anna")
 ) -> Incident:  # fmt: skip
     at = BEGIN + timedelta(seconds=seconds)
-    return Incident(severity, (Match(at, "A title", severity, situation, frozenset(named)),))
+    return Incident(
+        severity,
+        (Seen(at.isoformat(), "nas", severity, "A title", frozenset(), 1, severity, situation, frozenset(named)),),
+    )
 
 
 def test_an_incident_as_expected_is_no_fault() -> None:
