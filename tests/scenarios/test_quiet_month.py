@@ -21,11 +21,5 @@ def graver(request: pytest.FixtureRequest) -> list[Incident]:
     return [each for each in heard if each.grave >= MEDIUM]
 
 
-def test_a_quiet_month_gives_less_than_one_incident_a_week_and_none_that_calls_somebody(graver: list[Incident]) -> None:
-    assert len(graver) <= 4, "\n".join(map(str, graver))
-    assert all(each.grave == MEDIUM for each in graver), "\n".join(map(str, graver))
-
-
-@pytest.mark.xfail(strict=False, reason="the backup that throws away its oldest full copy deletes as a thief would")
-def test_a_quiet_month_gives_no_incident_at_all(graver: list[Incident]) -> None:
-    assert graver == []
+def test_in_a_quiet_month_nobody_is_called(graver: list[Incident]) -> None:
+    assert graver == [], "\n".join(map(str, graver))
