@@ -72,7 +72,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
     "smbserver-connectivity": ("Microsoft-Windows-SMBServer/Connectivity",),
     "taskscheduler": ("Microsoft-Windows-TaskScheduler/Operational",),
     "terminalservices-localsessionmanager": ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",),
-    "vhdmp": ("Microsoft-Windows-VHDMP/Operational",),
+    "vhdmp": ("Microsoft-Windows-VHDMP-Operational", "Microsoft-Windows-VHDMP/Operational"),
     "wmi": ("Microsoft-Windows-WMI-Activity/Operational",),
 }
 

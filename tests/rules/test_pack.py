@@ -20,7 +20,7 @@ from beffroi.core.model import Fields
 from beffroi.core.situations import NAMESPACE, SITUATIONS
 from beffroi.detect.correlation import BaseMatch, Correlator, in_order, silenced
 from beffroi.detect.matcher import Matcher
-from beffroi.rules.pack import FOLDER, SILENT_LEVEL, Sample, rule_files, samples
+from beffroi.rules.pack import FOLDER, SILENT_LEVEL, TRIED_WITH, Sample, rule_files, samples
 from beffroi.rules.repository import RuleSet, load
 from tests import oracle
 
@@ -44,8 +44,8 @@ def label(value: object) -> str | None:
 
 @pytest.fixture(scope="module")
 def pack() -> RuleSet:
-    """The pack as the product loads it."""
-    return load([FOLDER])
+    """The pack as the product loads it in a house that has decoys."""
+    return load([FOLDER], placeholders=TRIED_WITH)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,22 @@ def matcher(pack: RuleSet) -> Matcher:
 @pytest.fixture(scope="module")
 def plain_rules() -> dict[str, oracle.PlainRule]:
     """The same as the tests' own evaluator reads them."""
-    return {str(rule.id): rule for rule in oracle.load(FILES)}
+    return {
+        str(rule.id): rule
+        for rule in oracle.load(FILES, placeholders={name: list(given) for name, given in TRIED_WITH.items()})
+    }
 
 
 def test_no_rule_is_refused_or_blind(pack: RuleSet) -> None:
     assert pack.refused == ()
     assert [rule.title for rule in pack.rules if rule.blind] == []
     assert len(pack.rules) + len(pack.correlations) == len(DOCUMENTS)
+
+
+def test_without_decoys_the_rules_about_them_are_blind_and_no_others() -> None:
+    blind = {rule.title for rule in load([FOLDER]).rules if rule.blind}
+    assert blind
+    assert blind == {document["title"] for path, document in DOCUMENTS if "%ghost_" in yaml.safe_dump(document)}
 
 
 def test_only_the_parts_of_correlations_are_silent(pack: RuleSet) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from beffroi.detect.values import micros_of
 from beffroi.logs.arrival import Form
+from beffroi.rules.pack import TRIED_WITH
 from beffroi.rules.repository import PACK, RuleSet, load
 from beffroi.watching.understanding import Found, Understander
 from tests.watching.watch import BRUSSELS, arrival
@@ -334,3 +335,60 @@ def test_servers_of_a_hypervisor_that_lose_their_current_are_told_and_its_servic
         ["Several servers of a hypervisor switched off hard (Proxmox)"]
     )
     assert titles(found(pack, [*tasks("qmshutdown"), *tasks("qmstart"), *tasks("vzdump")])) == Counter()
+
+
+def record(said: dict[str, object]) -> bytes:
+    return orjson.dumps({"CreationTime": "2026-11-28T00:40:00", "Id": str(said), "ResultStatus": "Succeeded", **said})
+
+
+def test_a_stranger_in_a_mailbox_who_hides_letters_is_told_from_microsofts_own_records(pack: RuleSet) -> None:
+    who = {"UserId": "compta@tilleuls.example", "ClientIP": f"{STRANGER}:50123"}
+    entered = record({"Operation": "UserLoggedIn", "Workload": "AzureActiveDirectory", **who})
+    words = [{"Name": "SubjectContainsWords", "Value": "facture;IBAN"}, {"Name": "MoveToFolder", "Value": "RSS Feeds"}]
+    hides = record(
+        {
+            "Operation": "New-InboxRule", "Workload": "Exchange", **who, "CreationTime": "2026-11-28T00:49:00",
+            "Parameters": [*words, {"Name": "Name", "Value": "."}],
+        }
+    )  # fmt: skip
+    assert titles(found(pack, [entered, hides])) == Counter(
+        [
+            "Mailbox entered, and soon a rule that sends on or hides",
+            "Mailbox rule hides letters",
+            "Mailbox rule hides letters about invoices or payments",
+            "Mailbox rule with a name of nothing but dots or signs",
+        ]
+    )
+
+
+def test_a_rule_that_outlook_made_and_an_empty_mailbox_are_understood(pack: RuleSet) -> None:
+    actions = orjson.dumps([{"ActionType": "Forward", "Recipients": ["boite77@courriel.example"]}]).decode()
+    lines = [
+        record({"Operation": name, "Workload": "Exchange", "UserId": "a@tilleuls.example", "OperationProperties": given})
+        for name, given in (
+            ("UpdateInboxRules", [{"Name": "RuleActions", "Value": actions}]),
+            ("MailItemsAccessed", [{"Name": "MailAccessType", "Value": "Bind"}, {"Name": "IsThrottled", "Value": "True"}]),
+        )
+    ]  # fmt: skip
+    assert titles(found(pack, lines)) == Counter(
+        ["Mailbox rule sends letters on to another address", "So many letters read that Microsoft stopped counting"]
+    )
+
+
+def test_an_account_that_writes_to_the_world_through_the_houses_own_server_is_told_once(pack: RuleSet) -> None:
+    client = "postfix/submission/smtpd: {id}: client=unknown[{ip}], sasl_method=PLAIN, sasl_username=accueil"
+    lines = [line(10 * n, client.format(id=f"4ABCD{n:04}", ip=STRANGER)) for n in range(230)]
+    assert titles(found(pack, lines)) == Counter(["One account sends very many letters through the house's server"])
+
+
+def test_the_decoy_machine_and_a_decoy_file_speak() -> None:
+    canary = (
+        b'<14>1 2026-11-28T00:40:00Z leurre opencanaryd - - - {"dst_host": "192.168.10.9", "dst_port": 22, "local_time": '
+        b'"2026-11-28 00:40:00.1", "logdata": {"USERNAME": "admin"}, "logtype": 4002, "node_id": "leurre-1", "src_host": "192.168.10.77", "src_port": 50123}'
+    )
+    opened = line(
+        1, "WinFileService: Event: read, Path: /direction/mots-de-passe-banque.xlsx, File/Folder: File, Size: 6.00 KB, "
+        f"User: o.lambin, IP: {OWN}",
+    )  # fmt: skip
+    house = load([PACK], placeholders=TRIED_WITH)
+    assert titles(found(house, [canary, opened])) == Counter(["Decoy machine touched", "Decoy file opened"])

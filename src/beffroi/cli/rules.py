@@ -137,11 +137,11 @@ def _switched_off(config: Config) -> frozenset[str]:
 @shared_options
 def test_rules(shared: Shared, paths: tuple[Path, ...], config: Path | None) -> Exit:
     """Try each rule on its samples: it fires where it should, and nowhere else."""
-    from beffroi.rules.pack import samples
+    from beffroi.rules.pack import TRIED_WITH, samples
     from beffroi.rules.trial import Trial
 
     settings = load_config(config)
-    found = load(paths or [PACK], cache_folder=settings.cache_dir)
+    found = load(paths or [PACK], placeholders=TRIED_WITH, cache_folder=settings.cache_dir)
     tried = [sample for path in paths or (PACK,) for sample in samples(path)]
     failed = Trial(found, ZoneInfo(settings.time_zone)).failures(tried)
     say, language = words(spoken(shared.lang)), spoken(shared.lang)

@@ -83,7 +83,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
     "system": ("System",),
     "taskscheduler": ("Microsoft-Windows-TaskScheduler/Operational",),
     "terminalservices-localsessionmanager": ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",),
-    "vhdmp": ("Microsoft-Windows-VHDMP/Operational",),
+    "vhdmp": ("Microsoft-Windows-VHDMP-Operational", "Microsoft-Windows-VHDMP/Operational"),
     "windefend": (DEFENDER,),
     "wmi": ("Microsoft-Windows-WMI-Activity/Operational",),
 }

@@ -8,7 +8,7 @@ from beffroi.core.model import Event, Fault, Fields, Message, message
 from beffroi.detect.correlation import BaseMatch, Correlator, in_order
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
-from beffroi.rules.pack import Sample, samples
+from beffroi.rules.pack import TRIED_WITH, Sample, samples
 from beffroi.rules.repository import PACK, RuleSet, load
 from beffroi.rules.update import Report
 
@@ -71,7 +71,7 @@ def _texts(fields: Fields) -> Mapping[str, str | tuple[str, ...] | None]:
 def try_rules(folder: Path, *, zone: tzinfo, cache_folder: Path | None) -> Report:
     """Load a new set beside the pack and try all samples: a foreign filter must not silence what the pack sees."""
     alone = load([folder], cache_folder=cache_folder)
-    together = load([PACK, folder], cache_folder=cache_folder)
+    together = load([PACK, folder], placeholders=TRIED_WITH, cache_folder=cache_folder)
     tried = samples(PACK)
     return Report(
         loaded=len(alone.rules) + len(alone.correlations),
@@ -85,7 +85,7 @@ def try_rules(folder: Path, *, zone: tzinfo, cache_folder: Path | None) -> Repor
 def silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
     """The samples of the pack, by their names, that would no longer be found as often as they must, were what a rule finds hidden where `hides`
     says so. Samples of correlations that rest on the rule are among them."""
-    ruleset = load([PACK])
+    ruleset = load([PACK], placeholders=TRIED_WITH)
     known = {each.id for each in ruleset.rules} | {each.id for each in ruleset.correlations}
     if rule not in known:
         return []

@@ -3,7 +3,7 @@
 Beside `accounts/new_administrator.yml` lies `accounts/new_administrator.samples.yml`, a list of samples::
 
     - fires: one sentence that says what happens           # or `silent:`
-      rule: beffroi_passwords_sprayed                      # only where the file holds several rules that speak
+      rule: beffroi_passwords_sprayed                      # its name, title or id; only where several of the file speak
       matches: 1                                           # where not every event matches (a correlation: 1 unless said)
       events:
         - {Channel: Security, EventID: 4732, TargetSid: S-1-5-32-544}
@@ -29,6 +29,13 @@ FOLDER: Final = Path(__file__).parent
 SAMPLES: Final = ".samples.yml"
 SILENT_LEVEL: Final = "informational"
 """Rules of this level are only parts of a correlation; every other one speaks and has samples."""
+
+TRIED_WITH: Final = {
+    "ghost_paths": ("Vandermolen-Achille.docx", "mots-de-passe-banque.xlsx"),
+    "ghost_accounts": ("a.vandermolen",),
+}
+"""What the placeholders stand for while samples are tried. In a house they are filled once it has decoys; until then the rules
+that ask for one are blind."""
 
 START: Final = datetime(2026, 11, 23, 2, 14, tzinfo=UTC)
 PROVIDERS: Final = {
@@ -72,7 +79,9 @@ def _samples(rule_file: Path) -> Iterator[Sample]:
     if not file.exists():
         return
     speaking = [rule for rule in _documents(rule_file) if rule.get("level") != SILENT_LEVEL]
-    ids = {name: str(rule["id"]) for rule in speaking for name in (rule["id"], rule.get("name")) if name is not None}
+    ids = {
+        name: str(rule["id"]) for rule in speaking for name in (rule["id"], rule.get("name"), rule.get("title")) if name
+    }
     alone = str(speaking[0]["id"]) if len(speaking) == 1 else None
     correlations = {str(rule["id"]) for rule in speaking if "correlation" in rule}
     for number, given in enumerate(_documents(file)[0], 1):
