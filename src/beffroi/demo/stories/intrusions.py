@@ -45,9 +45,11 @@ def spray_then_encryption(house: House, at: float, rng: Random) -> Iterator[Said
 
 
 def leaked_password(house: House, at: float, rng: Random) -> Iterator[Said]:
-    """The director's password was in a leak: at three in the night somebody in another country opens the VPN with it at the first try, reads
-    what lies on the direction's share, and then her mailbox."""
+    """The director's password was in a leak. She works at home until midnight; at three somebody in another country opens the VPN with it at the
+    first try, reads what lies on the direction's share, and then her mailbox."""
     who, stranger, given = house.person("b.lannoy"), "203.0.113.201", "10.212.134.44"
+    yield GATE.vpn_opened(at - 5 * HOUR, who.login, "198.51.100.77", "10.212.134.21")
+    yield GATE.vpn_closed(at - 3 * HOUR, who.login, "198.51.100.77", "10.212.134.21", 120)
     yield GATE.vpn_opened(at, who.login, stranger, given, "Brazil")
     yield NAS.connected(at + 90, who.login, given, "direction")
     for number, moment in every(at + 100, 2.5, 180):
