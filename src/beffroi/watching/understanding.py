@@ -199,9 +199,11 @@ class Understander:
     def _evaluate(self, groups: "_Groups", now: int, result: Understood) -> None:
         """Rules, then correlations, over what was read."""
         bases: list[BaseMatch] = []
-        for logsource, heard in groups.items():
-            for match, of in self._matches(heard, logsource, result):
-                self._matched(match, of, result, bases)
+        found = [pair for logsource, heard in groups.items() for pair in self._matches(heard, logsource, result)]
+        # In the order in which all came: else what one log tells last would make late what another told before.
+        found.sort(key=_in_turn)
+        for match, of in found:
+            self._matched(match, of, result, bases)
         self._fire(self._correlator.feed(bases, now_us=now), now, result)
 
     def _matches(
@@ -458,6 +460,11 @@ def _hand(event: Contribution) -> Hand:
 
 _Groups = dict[LogSource | None, list[_Heard]]
 """Events that are evaluated together: those of a log source."""
+
+
+def _in_turn(pair: tuple[Match, _Heard]) -> tuple[int, int]:
+    """Where an event stands among all that came."""
+    return pair[1].position, pair[1].place
 
 
 def moment(micros: int) -> datetime:
