@@ -20,6 +20,7 @@ from beffroi.detect.correlation import (
     Correlation,
     Correlator,
     Firing,
+    Limits,
     Retraction,
     StateError,
     fields_needed,
@@ -51,6 +52,8 @@ from beffroi.watching.suspicion import Culprit
 
 TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
+LIMITS = Limits(events=100_000)
+"""A house is a small machine: some 40 MB for correlations. A hunt may have more."""
 HOSTS = 32  # machines' names that are noted of a source in some arrivals …
 MORE_HOSTS = 256  # … and in all that are told together
 
@@ -177,7 +180,7 @@ class Understander:
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
         self._lateness_us = lateness * 1_000_000
-        self._correlator = Correlator(ruleset.correlations, lateness_us=self._lateness_us)
+        self._correlator = self._fresh()
         self._connections = Connections()
 
     def understand(
@@ -195,6 +198,9 @@ class Understander:
                     groups.clear()
         self._evaluate(groups, now, result)
         return result
+
+    def _fresh(self) -> Correlator:
+        return Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us, limits=LIMITS)
 
     def _evaluate(self, groups: "_Groups", now: int, result: Understood) -> None:
         """Rules, then correlations, over what was read."""
@@ -227,7 +233,7 @@ class Understander:
         newest = self._correlator.newest_us
         if newest is not None and newest > now + 2 * self._lateness_us:
             # The house's clock was ahead and was put right: to what it saw then, all that comes now would be late.
-            self._correlator = Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us)
+            self._correlator = self._fresh()
         self._fire(self._correlator.settle(), now, result)
         return result
 
