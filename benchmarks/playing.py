@@ -21,9 +21,11 @@ from benchmarks.shapes import Said, Story
 from sqlalchemy import select
 
 from beffroi.core.model import UnfitError
+from beffroi.core.situations import situation_of
 from beffroi.detect.ir import LEVELS
 from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.incidents.raising import Raiser
+from beffroi.incidents.traces import Traces
 from beffroi.logs.archive.rows import dumped
 from beffroi.logs.arrival import Arrival, Form
 from beffroi.logs.formats.normal import Context
@@ -52,6 +54,9 @@ class Seen(NamedTuple):
     stories: frozenset[str]
     incident: int | None
     severity: str | None
+    situation: str
+    named: frozenset[str]
+    """The machines, accounts, addresses and files that it names, and what a correlation is grouped by, in small letters."""
 
 
 class Outcome(NamedTuple):
@@ -179,7 +184,20 @@ def _keys(position: int, arrival: Arrival) -> list[str]:
 def _seen(store: Store, keys: dict[str, str] | None, story_at: dict[int, str]) -> list[Seen]:
     m, s, i = tables.matches.c, tables.strands.c, tables.incidents.c
     query = (
-        select(m.time, m.host, m.level, m.title, m.position, m.place, m.events, s.incident_id, i.severity)
+        select(
+            m.time,
+            m.host,
+            m.level,
+            m.title,
+            m.position,
+            m.place,
+            m.events,
+            m.tags,
+            m.fields,
+            m.traces,
+            s.incident_id,
+            i.severity,
+        )
         .outerjoin(tables.strands, m.strand_id == s.id)
         .outerjoin(tables.incidents, s.incident_id == i.id)
         .order_by(m.time, m.id)
@@ -194,8 +212,21 @@ def _seen(store: Store, keys: dict[str, str] | None, story_at: dict[int, str]) -
             stories = frozenset({story_at[row.position]})
         else:
             stories = frozenset(keys[identity] for _, _, identity in json.loads(row.events))
-        found.append(Seen(row.time, row.host, row.level, row.title, stories, row.incident_id, row.severity))
+        found.append(
+            Seen(
+                row.time, row.host, row.level, row.title, stories, row.incident_id, row.severity,
+                situation_of(json.loads(row.tags)), _named(row),
+            )
+        )  # fmt: skip
     return found
+
+
+def _named(row: Any) -> frozenset[str]:
+    entities = msgspec.json.decode(row.traces, type=Traces).entities
+    values = [each.value for each in entities] + [
+        each for each in json.loads(row.fields).values() if isinstance(each, str)
+    ]
+    return frozenset(each.lower() for each in (*values, row.host) if each)
 
 
 # --- recordings as stories ------------------------------------------------------------------------------------------------------

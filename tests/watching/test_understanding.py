@@ -210,6 +210,22 @@ def test_late_events_count_within_the_lateness_that_was_set(
     assert watch.uncounted["too_late"] == late
 
 
+def test_what_one_log_told_before_is_not_late_because_another_goes_on(tmp_path: Path) -> None:
+    """After a night in which nothing was understood, one batch of arrivals spans hours."""
+    often = f"---\ntitle: Doors\nid: {'1' * 8}-2222-4333-8444-000000000099\nlevel: low\ncorrelation:\n    type: event_count\n    rules: [{DOOR}]\n"
+    watch = understander(
+        tmp_path / "rules", f"{RULES}{often}    group-by: [hostname]\n    timespan: 1m\n    condition: {{gte: 9}}\n"
+    )
+
+    def opened(at: int) -> Arrival:
+        return arrival(f"<86>1 {iso(at)} nas doord 1 - - the door is open".encode(), form=Form.SYSLOG, arrived=at)
+
+    tried = [arrival(failed(number, NOON + number * MINUTE), arrived=NOON + number * MINUTE) for number in (1, 2, 3)]
+    result = of(watch, opened(NOON), *tried, opened(NOON + 300 * MINUTE))
+    assert MANY in {each.rule for each in result.found}
+    assert watch.uncounted["too_late"] == 0
+
+
 def test_what_comes_is_as_sure_as_the_least_sure_of_it(watch: Understander) -> None:
     seen = of(
         watch,

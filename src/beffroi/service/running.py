@@ -21,6 +21,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from beffroi.core import discreet
+from beffroi.core.allocating import give_back
 from beffroi.core.clock import Clock
 from beffroi.core.config import Config
 from beffroi.core.discreet import Word
@@ -526,6 +527,7 @@ class Service:
 
 async def serve(config: Config, further: Callable[[Service], Iterable[Part]]) -> None:
     """Run the service until SIGTERM or Ctrl-C. Raises StoreError where the data folder cannot be used."""
+    give_back()
     more_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

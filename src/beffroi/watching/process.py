@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from beffroi.core import discreet
+from beffroi.core.allocating import give_back
 from beffroi.core.discreet import guarded
 from beffroi.core.model import Fault, message
 from beffroi.incidents import Normals
@@ -210,6 +211,7 @@ class Process:
 def main(arguments: list[str]) -> int:
     """Run until the service goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's business; it closes our channel
+    give_back()
     os.nice(5)  # receiving goes before understanding
     with suppress(OSError, ValueError):  # a hard limit that is lower, or no /proc
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))

@@ -20,10 +20,12 @@ from beffroi.detect.correlation import (
     Correlation,
     Correlator,
     Firing,
+    Limits,
     Retraction,
     StateError,
     fields_needed,
     silenced,
+    with_groups,
 )
 from beffroi.detect.ir import Rule
 from beffroi.detect.matcher import Match, Matcher
@@ -40,15 +42,18 @@ from beffroi.incidents import (
     traces_of_firing,
 )
 from beffroi.logs.arrival import Arrival, Form
-from beffroi.logs.formats.connections import Connection, Connections
+from beffroi.logs.formats.connections import Connections
 from beffroi.logs.formats.normal import Context, Normalised
 from beffroi.logs.formats.understood import normalise
 from beffroi.rules.repository import RuleSet
+from beffroi.watching.remembered import Head, packed, unpacked
 from beffroi.watching.selftest import token_in
 from beffroi.watching.suspicion import Culprit
 
 TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
+LIMITS = Limits(events=100_000)
+"""A house is a small machine: some 40 MB for correlations. A hunt may have more."""
 HOSTS = 32  # machines' names that are noted of a source in some arrivals …
 MORE_HOSTS = 256  # … and in all that are told together
 
@@ -175,7 +180,7 @@ class Understander:
         self._correlations = {each.id: each for each in ruleset.correlations}
         self._silent = silenced(ruleset.correlations)
         self._lateness_us = lateness * 1_000_000
-        self._correlator = Correlator(ruleset.correlations, lateness_us=self._lateness_us)
+        self._correlator = self._fresh()
         self._connections = Connections()
 
     def understand(
@@ -194,12 +199,17 @@ class Understander:
         self._evaluate(groups, now, result)
         return result
 
+    def _fresh(self) -> Correlator:
+        return Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us, limits=LIMITS)
+
     def _evaluate(self, groups: "_Groups", now: int, result: Understood) -> None:
         """Rules, then correlations, over what was read."""
         bases: list[BaseMatch] = []
-        for logsource, heard in groups.items():
-            for match, of in self._matches(heard, logsource, result):
-                self._matched(match, of, result, bases)
+        found = [pair for logsource, heard in groups.items() for pair in self._matches(heard, logsource, result)]
+        # In the order in which all came: else what one log tells last would make late what another told before.
+        found.sort(key=_in_turn)
+        for match, of in found:
+            self._matched(match, of, result, bases)
         self._fire(self._correlator.feed(bases, now_us=now), now, result)
 
     def _matches(
@@ -223,7 +233,7 @@ class Understander:
         newest = self._correlator.newest_us
         if newest is not None and newest > now + 2 * self._lateness_us:
             # The house's clock was ahead and was put right: to what it saw then, all that comes now would be late.
-            self._correlator = Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us)
+            self._correlator = self._fresh()
         self._fire(self._correlator.settle(), now, result)
         return result
 
@@ -234,16 +244,16 @@ class Understander:
 
     def state(self) -> bytes:
         """What correlations and readers remember, to go on from later."""
-        return msgspec.json.encode(_State(self._correlator.state(), self._connections.state()))
+        return packed(Head(self._correlator.head(), self._connections.state()), self._correlator.groups())
 
     def restore(self, state: bytes) -> bool:
         """Go on from a state; False where it is none of this version, and then nothing has changed."""
         try:
-            kept = msgspec.json.decode(state, type=_State)
-            self._correlator.restore(kept.correlations)
-        except (StateError, msgspec.DecodeError):
+            head, groups = unpacked(state)
+            self._correlator.restore(with_groups(head.correlations, groups))
+        except StateError:
             return False
-        self._connections.restore(kept.connections)
+        self._connections.restore(head.connections)
         return True
 
     def _read(
@@ -379,13 +389,6 @@ def _said(rule: Rule | Correlation) -> dict[str, str] | None:
     return None if rule.says is None else dict(rule.says)
 
 
-class _State(msgspec.Struct):
-    """What is remembered from one arrival to the next."""
-
-    correlations: dict[str, Any]
-    connections: list[tuple[tuple[str, str, str], Connection]]
-
-
 _OF_JSON = (Form.JSON, Form.WINDOWS)
 
 
@@ -463,6 +466,11 @@ def _hand(event: Contribution) -> Hand:
 
 _Groups = dict[LogSource | None, list[_Heard]]
 """Events that are evaluated together: those of a log source."""
+
+
+def _in_turn(pair: tuple[Match, _Heard]) -> tuple[int, int]:
+    """Where an event stands among all that came."""
+    return pair[1].position, pair[1].place
 
 
 def moment(micros: int) -> datetime:

@@ -20,7 +20,7 @@ from beffroi.detect.correlation.records import (
     Limits,
     Retraction,
 )
-from beffroi.detect.correlation.state import StateError
+from beffroi.detect.correlation.state import StateError, with_groups
 
 __all__ = [
     "BaseMatch",
@@ -38,4 +38,5 @@ __all__ = [
     "fields_needed",
     "in_order",
     "silenced",
+    "with_groups",
 ]

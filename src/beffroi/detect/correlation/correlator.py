@@ -155,7 +155,15 @@ class Correlator:
 
     def state(self) -> dict[str, Any]:
         """Everything it has to remember, as dicts, lists, strings and numbers of 64 bits."""
-        return states.to_plain(self._newest, self._counts, self._plans)
+        return states.with_groups(self.head(), self.groups())
+
+    def head(self) -> dict[str, Any]:
+        """What `state` gives, without the groups."""
+        return states.head_of(self._newest, self._counts, self._plans)
+
+    def groups(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(id of a correlation, one of its groups as it stands in `state`), piece by piece."""
+        return states.groups_of(self._plans)
 
     def restore(self, state: Mapping[str, Any]) -> tuple[str, ...]:
         """Go on from a state, with the same correlations or others. The ids of those in the state that are not kept

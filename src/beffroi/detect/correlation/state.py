@@ -1,7 +1,7 @@
 """A correlator's memory as plain data, and back. What comes back may be foreign or broken: it is checked as it is read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,17 +30,32 @@ class Kept(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def to_plain(newest: int | None, counts: Mapping[str, int], plans: Mapping[str, "Plan"]) -> dict[str, Any]:
+def head_of(newest: int | None, counts: Mapping[str, int], plans: Mapping[str, "Plan"]) -> dict[str, Any]:
+    """All but the groups."""
     return {
         "format": FORMAT,
         "version": VERSION,
         "newest": newest,
         "counts": dict(counts),
-        "correlations": {
-            name: {"meaning": plan.meaning, "groups": [_group(group) for group in plan.groups.values()]}
-            for name, plan in plans.items()
-        },
+        "correlations": {name: {"meaning": plan.meaning, "groups": []} for name, plan in plans.items()},
     }
+
+
+def groups_of(plans: Mapping[str, "Plan"]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(id of a correlation, one of its groups), one after the other: all of them at once would be as much again as is remembered."""
+    for name, plan in plans.items():
+        for group in plan.groups.values():
+            yield name, _group(group)
+
+
+def with_groups(head: dict[str, Any], groups: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A whole state of its head and its groups. Raises StateError on what is none."""
+    try:
+        for name, group in groups:
+            head["correlations"][name]["groups"].append(group)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StateError(f"not a {FORMAT}: {type(error).__name__}") from error
+    return head
 
 
 def _group(group: Group) -> dict[str, Any]:
