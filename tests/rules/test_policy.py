@@ -152,7 +152,7 @@ def test_a_policy_is_what_the_script_says(monkeypatch: pytest.MonkeyPatch, tmp_p
     )
     (tmp_path / "a.ps1").write_text(changed, "ascii")
     monkeypatch.setattr(policy, "SCRIPT", tmp_path / "a.ps1")
-    assert len(policy.audited()) == 24
+    assert len(policy.audited()) == 25
     assert not {(SECURITY, 4688), (POWERSHELL[0], 4104)} & comes("recommended").keys()
 
 

@@ -68,6 +68,8 @@ $Audit = @(
     @('{0CCE9221-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Other Object Access Events: scheduled tasks made and changed (4698, 4702), by which intruders stay.
     @('{0CCE9227-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
+    # Plug and Play Events: sticks and disks that are plugged in (6416), by which files leave the house.
+    @('{0CCE9248-69AE-11D9-BED3-505054503030}', 'Success'),
     # Audit Policy Change: somebody who switches this very recording off (4719).
     @('{0CCE922F-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Authentication Policy Change: domains that are trusted, rules for passwords, rights to sign in (4706, 4739, 4717).
@@ -109,6 +111,8 @@ $Logs = @(
     @('Microsoft-Windows-Windows Defender/Operational', 32mb),
     # Tasks that run; on most Windows this log is off until somebody asks.
     @('Microsoft-Windows-TaskScheduler/Operational', 32mb),
+    # Who printed how many pages; off until somebody asks.
+    @('Microsoft-Windows-PrintService/Operational', 32mb),
     # Remote desktops: who came from where.
     @('Microsoft-Windows-TerminalServices-LocalSessionManager/Operational', 32mb),
     # Where Sysmon is installed, it says the most.
