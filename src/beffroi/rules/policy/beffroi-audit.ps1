@@ -42,6 +42,8 @@ $Audit = @(
     @('{0CCE9236-69AE-11D9-BED3-505054503030}', 'Success'),
     # Process Creation: each program that starts (4688). Most of what attackers do is a program with a telling command line.
     @('{0CCE922B-69AE-11D9-BED3-505054503030}', 'Success'),
+    # Plug and Play Events: sticks and disks that are plugged in (6416).
+    @('{0CCE9248-69AE-11D9-BED3-505054503030}', 'Success'),
     # Directory Service Access: who reads secrets out of the domain (4662), as when all its passwords are copied.
     @('{0CCE923B-69AE-11D9-BED3-505054503030}', 'Success'),
     # Directory Service Changes: what of the domain is changed, and from what to what (5136); rights given away in silence.
@@ -109,6 +111,8 @@ $Logs = @(
     @('Microsoft-Windows-Windows Defender/Operational', 32mb),
     # Tasks that run; on most Windows this log is off until somebody asks.
     @('Microsoft-Windows-TaskScheduler/Operational', 32mb),
+    # Who printed how many pages; off until somebody asks.
+    @('Microsoft-Windows-PrintService/Operational', 32mb),
     # Remote desktops: who came from where.
     @('Microsoft-Windows-TerminalServices-LocalSessionManager/Operational', 32mb),
     # Where Sysmon is installed, it says the most.
