@@ -27,8 +27,6 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At least."""
     by: str
     names: tuple[str, ...] = ()
-    why: str = ""
-    """Of one that is awaited: what the pack lacks today."""
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +40,6 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hands: tuple[str, ...] = ()
     incidents: int = 0
     expect: tuple[Expected, ...] = ()
-    awaits: tuple[Expected, ...] = ()
     never: tuple[str, ...] = ()
 
     @property
@@ -59,11 +56,10 @@ def read(path: Path) -> Scenario:
     """A scenario's file. Raises ValueError where it names something that does not exist."""
     # Without the loader's own types: a moment stays text.
     scenario = msgspec.convert(yaml.load(path.read_text("utf-8"), yaml.BaseLoader), Scenario, strict=False)
-    every = (*scenario.expect, *scenario.awaits)
-    unknown = {each for wanted in every for each in wanted.situations} | set(scenario.never)
+    unknown = {each for wanted in scenario.expect for each in wanted.situations} | set(scenario.never)
     if unknown := unknown - set(SITUATIONS):
         raise ValueError(f"{path.name}: no such situation: {', '.join(sorted(unknown))}")
-    if wrong := {wanted.severity for wanted in every} - set(LEVELS):
+    if wrong := {wanted.severity for wanted in scenario.expect} - set(LEVELS):
         raise ValueError(f"{path.name}: no such severity: {', '.join(sorted(wrong))}")
     return scenario
 

@@ -10,10 +10,9 @@ from benchmarks.playing import Player, Seen
 
 from beffroi.demo import STORIES, play
 from beffroi.rules.repository import PACK, load
-from tests.scenarios.expecting import Expected, Scenario, clock, faults, missing, read
+from tests.scenarios.expecting import Expected, Scenario, clock, faults, read
 
 FILES = {path.stem: read(path) for path in sorted(Path(__file__).parent.glob("*.yml"))}
-AWAITED = [(name, wanted) for name, scenario in FILES.items() for wanted in scenario.awaits]
 Hear = Callable[[str], list[Incident]]
 
 
@@ -36,18 +35,6 @@ def hear() -> Iterator[Hear]:
 @pytest.mark.parametrize("name", FILES)
 def test_a_story_gives_its_incidents_and_no_others(name: str, hear: Hear) -> None:
     assert faults(FILES[name], hear(name)) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        pytest.param(name, wanted, id=f"{name}-{wanted.situations[0]}", marks=pytest.mark.xfail(strict=False, reason=wanted.why))
-        for name, wanted in AWAITED
-    ],
-)  # fmt: skip
-def test_a_story_gives_the_incident_that_the_finished_pack_must_see(name: str, wanted: Expected, hear: Hear) -> None:
-    assert missing(wanted, hear(name)) == ""
 
 
 def test_every_story_has_its_file_and_every_file_its_story() -> None:

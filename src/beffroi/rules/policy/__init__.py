@@ -19,8 +19,8 @@ from beffroi.rules.policy.windows import (
     OF_SYSMON,
     SCRIPTS,
     SUBCATEGORIES,
+    SWITCHED_ON,
     TAIL,
-    TASKS,
 )
 
 SCRIPT: Final = Path(__file__).with_name("beffroi-audit.ps1")
@@ -111,7 +111,7 @@ def _comes(policy: str) -> Iterator[tuple[tuple[str, int], frozenset[str]]]:
         if number == 4688 and ("System", "ProcessCreationIncludeCmdLine_Enabled") in set_here:
             fields += " CommandLine"
         yield (SECURITY, number), _names(fields.split(" "))
-    for channel, events in (ELSEWHERE | OF_PROGRAMS | ({} if policy == "default" else TASKS)).items():
+    for channel, events in (ELSEWHERE | OF_PROGRAMS | ({} if policy == "default" else SWITCHED_ON)).items():
         for number, own in events.items():
             yield (channel, number), _names(own.split("|"))
     for number, name in ((4103, "EnableModuleLogging"), (4104, "EnableScriptBlockLogging")):

@@ -42,6 +42,8 @@ $Audit = @(
     @('{0CCE9236-69AE-11D9-BED3-505054503030}', 'Success'),
     # Process Creation: each program that starts (4688). Most of what attackers do is a program with a telling command line.
     @('{0CCE922B-69AE-11D9-BED3-505054503030}', 'Success'),
+    # Plug and Play Events: sticks and disks that are plugged in (6416).
+    @('{0CCE9248-69AE-11D9-BED3-505054503030}', 'Success'),
     # Directory Service Access: who reads secrets out of the domain (4662), as when all its passwords are copied.
     @('{0CCE923B-69AE-11D9-BED3-505054503030}', 'Success'),
     # Directory Service Changes: what of the domain is changed, and from what to what (5136); rights given away in silence.
@@ -68,8 +70,6 @@ $Audit = @(
     @('{0CCE9221-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Other Object Access Events: scheduled tasks made and changed (4698, 4702), by which intruders stay.
     @('{0CCE9227-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
-    # Plug and Play Events: sticks and disks that are plugged in (6416), by which files leave the house.
-    @('{0CCE9248-69AE-11D9-BED3-505054503030}', 'Success'),
     # Audit Policy Change: somebody who switches this very recording off (4719).
     @('{0CCE922F-69AE-11D9-BED3-505054503030}', 'Success, Failure'),
     # Authentication Policy Change: domains that are trusted, rules for passwords, rights to sign in (4706, 4739, 4717).

@@ -298,8 +298,8 @@ ELSEWHERE: Final[dict[str, dict[int, str]]] = {
     },
     "Microsoft-Windows-CodeIntegrity/Operational": {3033: "FileNameBuffer|ProcessNameBuffer", 3077: "File Name|Process Name"},
     "Microsoft-Windows-BitLocker/BitLocker Management": {768: "VolumeName|VolumeMountPoint", 845: ""},
-    "Microsoft-Windows-Ntfs/Operational": {142: "DeviceName"},
     "Microsoft-Windows-VHDMP-Operational": dict.fromkeys((1, 12, 25), "VhdFileName"),
+    "Microsoft-Windows-Ntfs/Operational": {142: "DeviceName"},
     "Microsoft-Windows-PrintService/Admin": {808: "PluginDllName|ErrorCode"},
     "Microsoft-Windows-SMBServer/Operational": {1001: "UserName|ClientName"},
     "Microsoft-Windows-SmbClient/Security": {31001: "UserName|ServerName|Reason|Status"},
@@ -321,8 +321,8 @@ OF_PROGRAMS: Final[dict[str, dict[int, str]]] = {
 }
 """Logs of programs and roles that a house may have: no policy of Windows concerns them, and where the program is, they come."""
 
-TASKS: Final[dict[str, dict[int, str]]] = {
+SWITCHED_ON: Final[dict[str, dict[int, str]]] = {
     "Microsoft-Windows-TaskScheduler/Operational": dict.fromkeys((100, 102, 106, 129, 140, 141, 200, 201), _TASK),
-    "Microsoft-Windows-PrintService/Operational": {307: "Param1|Param2|Param3|Param4|Param5|Param6|Param7|Param8"},
+    "Microsoft-Windows-PrintService/Operational": {307: "|".join(f"Param{number}" for number in range(1, 9))},
 }
 """What is off until it is switched on."""
