@@ -1,6 +1,7 @@
 """Beffroi's own rules: each is well-formed, argued, its own words, fires on its bad sample and not on its innocent one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -91,27 +92,21 @@ def test_every_rule_has_its_own_random_id() -> None:
     assert {UUID(each).version for each in ids} == {4}
 
 
-FINISHED = {"rules": 150, "correlations": 40}
-"""What the finished pack has at least: rules and correlations that speak for themselves. Their silent parts do not count."""
-
-AT_PRESENT = {"rules": 25, "correlations": 18}
-"""Never fewer than this; to be raised as the pack grows, up to what the finished one has."""
-
-
-def speaking(kind: str) -> int:
-    """How many rules, or correlations, speak for themselves."""
-    return sum(("correlation" in document) == (kind == "correlations") for _, document in SPEAKING)
+def test_no_two_rules_share_a_name_or_a_title() -> None:
+    """Correlations refer to rules by their names: of two that share one, the other is lost without a word."""
+    for key in ("name", "title"):
+        given = [document[key] for _, document in DOCUMENTS if key in document]
+        assert [each for each, count in Counter(given).items() if count > 1] == []
 
 
-@pytest.mark.parametrize("kind", FINISHED)
-def test_no_fewer_rules_speak_than_did_already(kind: str) -> None:
-    assert speaking(kind) >= AT_PRESENT[kind]
+ASKED_FOR = {"rules": 150, "correlations": 40}
+"""What the pack has at least: rules and correlations that speak for themselves. Their silent parts do not count."""
 
 
-@pytest.mark.xfail(strict=False, reason="the pack is being written")
-@pytest.mark.parametrize("kind", FINISHED)
-def test_the_finished_pack_has_as_many_rules_and_correlations_that_speak_as_were_asked_for(kind: str) -> None:
-    assert speaking(kind) >= FINISHED[kind]
+@pytest.mark.parametrize("kind", ASKED_FOR)
+def test_as_many_rules_and_correlations_speak_as_were_asked_for(kind: str) -> None:
+    speaking = sum(("correlation" in document) == (kind == "correlations") for _, document in SPEAKING)
+    assert speaking >= ASKED_FOR[kind]
 
 
 @pytest.mark.parametrize(("path", "document"), SPEAKING, ids=label)
@@ -294,4 +289,4 @@ def test_the_attack_recordings_are_seen_by_few_rules(corpus: Path, matcher: Matc
         if any(match.rule.level not in (SILENT_LEVEL, "low") for match in matcher.match(batch)):
             seen.add(recording)
     assert len(recordings) == 277
-    assert len(seen) >= 185
+    assert len(seen) >= 255

@@ -1,13 +1,15 @@
 """A set of rules tried on samples: what fires too often or too seldom is named, by its file and sample."""
 
+from collections import Counter
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from beffroi.rules.pack import Sample, samples
+from beffroi.rules.pack import TRIED_WITH, Sample, samples
 from beffroi.rules.repository import PACK, load
-from beffroi.rules.trial import Trial, silenced, try_rules
+from beffroi.rules.trial import Hidden, Trial, silenced, try_rules
 from tests.hunting.hunts import ALL, GUESSED, event, failed, rules, whoami
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -101,3 +103,35 @@ def test_what_would_silence_a_rule_of_the_pack_is_named_by_its_samples() -> None
     resting = silenced(FAILED_ID, lambda _fields: True)  # of the correlations that rest on it
     assert len(sprayed) < len(resting)
     assert [each for each in sprayed if each in resting]
+
+
+@pytest.mark.slow
+def test_what_is_silenced_is_the_same_as_if_every_sample_were_tried() -> None:
+    found = load([PACK], placeholders=TRIED_WITH)
+    slow = Trial(found, UTC)
+    firing = [each for each in samples(PACK) if each.fires]
+    resting = Counter(below for each in found.correlations for below in each.rules)
+    alone = next(each.rule for each in firing if each.rule not in resting)
+    below = max((each.id for each in found.rules), key=lambda each: resting[each])
+    above = next(each.id for each in found.correlations if each.id not in resting)
+    for rule in (alone, below, above):
+        expected = [each.name for each in firing if slow.count(each, lacking(rule)) < each.matches]
+        assert expected
+        assert silenced(rule, lambda _fields: True) == expected
+
+
+def lacking(rule: str) -> Hidden:
+    """All that a rule finds is hidden."""
+    return lambda which, _fields: which == rule
+
+
+@pytest.mark.slow
+def test_a_correlation_that_another_one_silences_is_not_found(tmp_path: Path) -> None:
+    over = (
+        "title: Over it\nname: over_it\nid: 88888888-8888-4888-8888-888888888888\nlevel: low\ncorrelation:\n  type: event_count\n"
+        f"  rules: [{GUESSED_ID}]\n  group-by: [IpAddress]\n  timespan: 1d\n  condition: {{gte: 2}}\n"
+    )
+    tried = sample(GUESSED_ID, 1, *(failed(number, seconds=number) for number in range(3)))
+    alone = Trial(load([rules(tmp_path / "alone")]), BRUSSELS)
+    below = Trial(load([rules(tmp_path / "below", over=over)]), BRUSSELS)
+    assert (alone.count(tried), below.count(tried)) == (1, 0)

@@ -37,19 +37,19 @@ EVE = orjson.dumps(
 @pytest.mark.parametrize(
     ("text", "title"),
     [
-        (SUCCEEDED.format(ip=STRANGER), "Firewall FortiGate administered from the internet"),
+        (SUCCEEDED.format(ip=STRANGER), "Firewall administered from the internet (FortiGate)"),
         (TUNNEL, "VPN used in the middle of the night"),
         (
             f"php-fpm: /index.php: Successful login for user 'direction' from: {STRANGER} (Local Database)",
-            "Firewall pfSense administered from the internet",
+            "Firewall administered from the internet (pfSense)",
         ),
         (
             f"-: system,info,account user direction logged in from {STRANGER} via winbox",
-            "MikroTik router administered from the internet",
+            "Router administered from the internet (MikroTik)",
         ),
         (
             f"Connection: User [direction] from [{STRANGER}] signed in to [DSM] successfully via [password].",
-            "Network drive Synology signed in to from the internet",
+            "NAS signed in to from the internet (Synology)",
         ),
         (
             f'{FORTIGATE}type="utm" subtype="ips" severity="critical" srcip={STRANGER} dstip={OWN} action="detected" attack="A"',

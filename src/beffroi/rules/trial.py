@@ -1,11 +1,13 @@
 """A set of rules tried on the samples of Beffroi's own pack before it is used."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, tzinfo
+from functools import cache
 from pathlib import Path
 
 from beffroi.core.model import Event, Fault, Fields, Message, message
-from beffroi.detect.correlation import BaseMatch, Correlator, in_order
+from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, in_order
+from beffroi.detect.correlation import silenced as silent
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
 from beffroi.rules.pack import TRIED_WITH, Sample, samples
@@ -24,24 +26,27 @@ class Trial:
     """Tries samples on one set of rules."""
 
     def __init__(self, ruleset: RuleSet, zone: tzinfo) -> None:
-        self._ruleset, self._zone = ruleset, zone
+        self._zone = zone
         self._matcher = Matcher(ruleset.rules, zone)
-        self._correlations = {correlation.id for correlation in ruleset.correlations}
+        self._correlations = {correlation.id: correlation for correlation in ruleset.correlations}
+        self._silent = silent(ruleset.correlations)
 
     def count(self, sample: Sample, hidden: Hidden = _nothing) -> int:
         """How often the sample's rule fires on its events, where some of what rules find is hidden."""
         batch: list[Event] = [(number, fields, None) for number, fields in enumerate(sample.events)]
-        found = [each for each in self._matcher.match(batch, sample.logsource) if not hidden(each.rule.id, each.fields)]
+        found = self._matcher.match(batch, sample.logsource)
         if sample.rule not in self._correlations:
-            return sum(match.rule.id == sample.rule for match in found)
-        bases = sorted(
-            (
-                BaseMatch(match.rule.id, self._micros(match.fields), str(match.place), _texts(match.fields))
-                for match in found
-            ),
-            key=lambda base: base.time_us,
-        )
-        correlator = Correlator(self._ruleset.correlations, lateness_us=0)
+            return sum(match.rule.id == sample.rule and not hidden(sample.rule, match.fields) for match in found)
+        if sample.rule in self._silent:
+            return 0
+        # Only what the sample's rule rests on: a correlator of the whole pack takes longer to build than all else together.
+        correlator = Correlator(_with_those_below(sample.rule, self._correlations), lateness_us=0)
+        bases = [
+            BaseMatch(match.rule.id, self._micros(match.fields), str(match.place), _texts(match.fields))
+            for match in found
+            if match.rule.id in correlator.rules and not hidden(match.rule.id, match.fields)
+        ]
+        bases.sort(key=lambda base: base.time_us)
         return sum(
             firing.correlation == sample.rule and not hidden(sample.rule, dict(firing.group))
             for firing in in_order(correlator, bases)
@@ -85,14 +90,56 @@ def try_rules(folder: Path, *, zone: tzinfo, cache_folder: Path | None) -> Repor
 def silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
     """The samples of the pack, by their names, that would no longer be found as often as they must, were what a rule finds hidden where `hides`
     says so. Samples of correlations that rest on the rule are among them."""
-    ruleset = load([PACK], placeholders=TRIED_WITH)
-    known = {each.id for each in ruleset.rules} | {each.id for each in ruleset.correlations}
-    if rule not in known:
-        return []
-    trial = Trial(ruleset, UTC)
+    ruleset = _pack()
+    correlations = {each.id: each for each in ruleset.correlations}
+    concerned = _those_above(rule, ruleset.correlations)
+    needed = {
+        below for each in concerned if each in correlations for below in _ids(_with_those_below(each, correlations))
+    }
+    paths = {each.path for each in ruleset.rules if each.id in concerned}
+    paths |= {each.path for each in ruleset.correlations if each.id in concerned}
+    tried = [each for path in sorted(paths) for each in samples(Path(path)) if each.fires and each.rule in concerned]
+    trial = Trial(
+        ruleset._replace(
+            rules=tuple(each for each in ruleset.rules if each.id in needed | concerned),
+            correlations=tuple(each for each in ruleset.correlations if each.id in needed | concerned),
+        ),
+        UTC,
+    )
 
     def hidden(which: str, fields: Fields) -> bool:
         return which == rule and hides(fields)
 
-    tried = [each for each in samples(PACK) if each.fires]
     return [each.name for each in tried if trial.count(each, hidden) < each.matches]
+
+
+@cache
+def _pack() -> RuleSet:
+    """The pack, loaded once: a person waits, and often says of several findings in a row that they are normal."""
+    return load([PACK], placeholders=TRIED_WITH)
+
+
+def _with_those_below(correlation: str, known: Mapping[str, Correlation]) -> list[Correlation]:
+    """A correlation and those it rests on, directly or through others."""
+    found = {correlation: known[correlation]}
+    waiting = [correlation]
+    while waiting:
+        below = [each for each in found[waiting.pop()].rules if each in known and each not in found]
+        found |= {each: known[each] for each in below}
+        waiting += below
+    return list(found.values())
+
+
+def _those_above(rule: str, correlations: Iterable[Correlation]) -> set[str]:
+    """A rule and the correlations that rest on it, directly or through others."""
+    found = {rule}
+    while above := {each.id for each in correlations if each.id not in found and not found.isdisjoint(each.rules)}:
+        found |= above
+    return found
+
+
+def _ids(correlations: Iterable[Correlation]) -> Iterator[str]:
+    """The ids of correlations and of all that they rest on."""
+    for each in correlations:
+        yield each.id
+        yield from each.rules
