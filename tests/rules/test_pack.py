@@ -1,6 +1,7 @@
 """Beffroi's own rules: each is well-formed, argued, its own words, fires on its bad sample and not on its innocent one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +61,11 @@ def plain_rules() -> dict[str, oracle.PlainRule]:
         str(rule.id): rule
         for rule in oracle.load(FILES, placeholders={name: list(given) for name, given in TRIED_WITH.items()})
     }
+
+
+def test_no_two_rules_share_a_name_by_which_correlations_call_them() -> None:
+    names = Counter(document["name"] for _, document in DOCUMENTS if "name" in document)
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_rule_is_refused_or_blind(pack: RuleSet) -> None:
