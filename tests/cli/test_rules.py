@@ -330,7 +330,7 @@ def test_a_layer_for_the_navigator_needs_no_recordings(run: Run, known: Path) ->
     assert (code, err) == (Exit.DONE, "")
     layer = json.loads(out)
     assert all(each["score"] > 0 and each["comment"] for each in layer["techniques"])
-    assert [layer] == rows(run("coverage", "--navigator", "-", "--rules", known, "--json"))
+    assert [layer] == rows(run("coverage", "--navigator", "-", "--rules", known, "--json", "--lang", "fr"))
     assert len(layer["techniques"]) == len({each["techniqueID"] for each in layer["techniques"]}) > 0
 
 

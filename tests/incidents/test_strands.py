@@ -2,12 +2,14 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beffroi.incidents.grouping import group
 from beffroi.incidents.strands import FACETS, HORIZON, MINUTE, MOST, TIES, WILD, Sighting, Spell, Strands, _with, gaps
+from beffroi.incidents.traces import tie_of_event
 from tests.incidents.signs import groups, sign
 
 
@@ -105,6 +107,26 @@ def test_where_nothing_but_accounts_is_told_one_rule_within_a_minute_is_one_stor
         for n, who in enumerate(("anne", "admin"))
     ]
     assert groups(looked) == [[0, 1]]
+
+
+def test_where_the_machine_alone_is_told_one_rule_is_one_story_for_a_day() -> None:
+    assert groups([sign(minute, rule="guards") for minute in (0, 60, 600)]) == [[0, 1, 2]]
+    assert groups([sign(0, rule="guards"), sign(25 * 60, rule="guards")]) == [[0], [1]]
+    assert groups([sign(0, rule="guards"), sign(60, rule="guards", User="anne")]) == [[0], [1]]
+    assert groups([sign(0, rule="guards"), sign(60, rule="guards", host="other")]) == [[0], [1]]
+
+
+def test_a_firing_is_of_the_strand_whose_event_made_it_true_though_another_began_nearer() -> None:
+    copies = sign(0, rule="copies", Image="a.exe", ProcessGuid="{1111}", User="bert", LogonId="0x222")
+    backups = tied(sign(1, rule="backups", Image="b.exe", ProcessGuid="{1111}"), "this event")
+    other = sign(0.9, rule="passwords", User="anne", LogonId="0x111")
+    firing = tied(sign(1, rule="made ready", level=4), "this event")
+    assert groups([copies, other, backups, firing]) == [[0, 2, 3], [1]]
+
+
+def tied(sighting: Sighting, own: str) -> Sighting:
+    traces = msgspec.structs.replace(sighting.traces, ties=(*sighting.traces.ties, tie_of_event(own)))
+    return msgspec.structs.replace(sighting, traces=traces)
 
 
 def test_the_step_that_begins_next_is_nearer_than_what_merely_goes_on_meanwhile() -> None:

@@ -63,6 +63,11 @@ def plain_rules() -> dict[str, oracle.PlainRule]:
     }
 
 
+def test_no_two_rules_share_a_name_by_which_correlations_call_them() -> None:
+    names = Counter(document["name"] for _, document in DOCUMENTS if "name" in document)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_no_rule_is_refused_or_blind(pack: RuleSet) -> None:
     assert pack.refused == ()
     assert [rule.title for rule in pack.rules if rule.blind] == []

@@ -17,7 +17,16 @@ Only what needs no store is offered here, to the process that understands: it ha
 """
 
 from beffroi.incidents.normal import SPECIFIC, Normals
-from beffroi.incidents.traces import Hand, Traces, common_hand, hand_of, loosened, traces_of, traces_of_firing
+from beffroi.incidents.traces import (
+    Hand,
+    Traces,
+    common_hand,
+    hand_of,
+    loosened,
+    tie_of_event,
+    traces_of,
+    traces_of_firing,
+)
 
 __all__ = [
     "SPECIFIC",
@@ -27,6 +36,7 @@ __all__ = [
     "common_hand",
     "hand_of",
     "loosened",
+    "tie_of_event",
     "traces_of",
     "traces_of_firing",
 ]

@@ -20,6 +20,7 @@ WINDOWS: Final = {
     "process number": 15 * MINUTE,  # the system gives them again
     "address": 60 * MINUTE,
     "program": DAY,
+    "event": 0,  # the very event: what a correlation's firing was completed by
     "again": DAY,  # the same rule for the very same thing
     "rule": 15 * MINUTE,  # the same rule for the same account, or for nobody in particular, on one machine
     "burst": MINUTE,  # the same rule on one machine, whoever it was, where not even a program is told
@@ -90,6 +91,7 @@ def ties_of(sighting: Sighting) -> tuple[Tie, ...]:
     """The ties a match holds: those of its event, and those by which the same rule's matches hang together."""
     traces, rule = sighting.traces, sighting.rule
     ties = list(traces.ties)
+    told = [each for each in ties if each.kind != "event"]
     actors = [each.value for each in traces.entities if each.kind == "account" and each.role == "actor"]
     origins = [each.value for each in traces.ties if each.kind == "address"]
     ties += [Tie("again", f"{rule} from {each}") for each in origins]
@@ -101,12 +103,15 @@ def ties_of(sighting: Sighting) -> tuple[Tie, ...]:
         elif not origins:
             # Where neither a program nor an address is told, the account may be one of several that an attacker has.
             ties.append(Tie("burst", f"{rule} {sighting.host}"))
+            if not (actors or told or traces.loose):
+                # An event that tells of the machine alone: there it is the very same deed, whoever did it.
+                ties.append(Tie("again", f"{rule} {sighting.host}"))
         if not traces.loose:
             ties += [Tie("rule", f"{rule} {sighting.host} {each}") for each in actors]
         named = origins or actors or any(each.kind == "session" for each in traces.ties)
         if traces.loose or not named:
             ties.append(Tie("rule", f"{rule} {sighting.host}"))
-    elif not ties:
+    elif not (told or origins):
         # Nothing but the rule itself says what this is about.
         ties += [Tie("rule", f"{rule} {each}") for each in actors or [""]]
     return tuple(dict.fromkeys(ties))

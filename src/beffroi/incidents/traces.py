@@ -113,14 +113,21 @@ def common_hand(hands: Iterable[Hand]) -> Hand:
     return host, account, address, session
 
 
-def traces_of_firing(group: Fields, hand: Hand, tags: Iterable[str] = ()) -> Traces:
-    """What a correlation's firing leaves: what it was grouped by, and the hand that all events behind it show."""
+def tie_of_event(own: str) -> Tie:
+    """What ties a match to the firing that its event completed; `own` is what makes the event that event."""
+    return Tie("event", hashlib.blake2b(own.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest())
+
+
+def traces_of_firing(group: Fields, hand: Hand, tags: Iterable[str] = (), completing: Iterable[str] = ()) -> Traces:
+    """What a correlation's firing leaves: what it was grouped by, the hand that all events behind it show, and the events that made it true
+    (`completing`, what makes each that event): whose they are it is."""
     host, account, address, session = hand
     traces = traces_of(host, group, tags)
     entities = [Entity("address", address, "origin")] if address else []
     entities += [Entity("account", account, "actor")] if account else []
     ties = [Tie("address", address)] if address else []
     ties += [Tie("session", session)] if session else []
+    ties += map(tie_of_event, completing)
     return msgspec.structs.replace(
         traces,
         entities=tuple(dict.fromkeys((*traces.entities, *entities)))[:MOST],

@@ -24,6 +24,7 @@ from beffroi.detect.correlation import (
     Retraction,
     StateError,
     fields_needed,
+    narrowed,
     silenced,
     with_groups,
 )
@@ -38,6 +39,7 @@ from beffroi.incidents import (
     common_hand,
     hand_of,
     loosened,
+    tie_of_event,
     traces_of,
     traces_of_firing,
 )
@@ -54,6 +56,7 @@ TEXT = 4_096  # characters of a field's value that a match keeps
 FIELDS = 64  # fields that a match keeps
 LIMITS = Limits(events=100_000)
 """A house is a small machine: some 40 MB for correlations. A hunt may have more."""
+COMPLETING = 16  # events of one moment by which a firing is tied to what they are of
 HOSTS = 32  # machines' names that are noted of a source in some arrivals …
 MORE_HOSTS = 256  # … and in all that are told together
 
@@ -200,7 +203,8 @@ class Understander:
         return result
 
     def _fresh(self) -> Correlator:
-        return Correlator(tuple(self._correlations.values()), lateness_us=self._lateness_us, limits=LIMITS)
+        definitions = tuple(self._correlations.values())
+        return Correlator(definitions, lateness_us=self._lateness_us, limits=LIMITS, hand_of=_who)
 
     def _evaluate(self, groups: "_Groups", now: int, result: Understood) -> None:
         """Rules, then correlations, over what was read."""
@@ -328,6 +332,9 @@ class Understander:
             values = {name: text_of(match.fields[name]) for name in feeds if name in match.fields}
             bases.append(BaseMatch(rule.id, heard.time, heard.key, values))
         if not rule.silent:
+            traces = loosened(heard.traces(match.fields), rule.tags)
+            if feeds is not None:
+                traces = msgspec.structs.replace(traces, ties=(*traces.ties, tie_of_event(heard.own)))
             result.found.append(
                 Found(
                     rule=rule.id,
@@ -346,7 +353,7 @@ class Understander:
                     identity=heard.identity,
                     historic=heard.arrival.historic,
                     tags=rule.tags,
-                    traces=loosened(heard.traces(match.fields), rule.tags),
+                    traces=traces,
                     says=_said(rule),
                 )
             )
@@ -361,7 +368,9 @@ class Understander:
                 result.withdrawn.append(Withdrawn(identity))
                 continue
             fields = {name: list(v) if isinstance(v, tuple) else v for name, v in change.group}
-            hand = common_hand(map(_hand, change.events))
+            events = narrowed(correlation, change.events, _who)
+            hand = common_hand(_hand(each.identity) for each in events)
+            completing = [_own_key(each) for each in events if each.time_us == change.time_us][:COMPLETING]
             result.found.append(
                 Found(
                     rule=correlation.id,
@@ -378,8 +387,8 @@ class Understander:
                     identity=identity,
                     historic=False,
                     tags=correlation.tags,
-                    traces=traces_of_firing(fields, hand, correlation.tags),
-                    events=[(each.rule_id, each.time_us, _own_key(each)) for each in change.events],
+                    traces=traces_of_firing(fields, hand, correlation.tags, completing),
+                    events=[(each.rule_id, each.time_us, _own_key(each)) for each in events],
                     says=_said(correlation),
                 )
             )
@@ -422,7 +431,7 @@ class _Heard:
         other.normal = event
         other.event = (self.place, event.fields, self.event[2])
         if nth:
-            other.identity = f"{self.arrival.source}\x1f{self._own}\x1f{nth}"
+            other.identity = f"{self.arrival.source}\x1f{self.own}\x1f{nth}"
         other.known_key, other.left = "", None
         return other
 
@@ -433,17 +442,18 @@ class _Heard:
         return self.left[1]
 
     @property
-    def _own(self) -> str:
+    def own(self) -> str:
+        """What makes it this event: what its source guarantees, else where it lies."""
         return self.identity or f"{self.position}\x1f{self.place}"
 
     @property
     def key(self) -> str:
-        """What makes it this event: what its source guarantees, else where it lies; behind it the hand that it shows, which is the same
+        """What makes it this event; behind it the hand that it shows, which is the same
         whenever it comes again. So a firing knows what all its events have in common. One text, for each correlation that the event
         feeds looks it up and remembers it."""
         if not self.known_key:
             hand = hand_of(self.normal.host, self.normal.fields)
-            self.known_key = BEHIND.join((self._own, *((each or "").replace(BEHIND, "") for each in hand)))
+            self.known_key = BEHIND.join((self.own, *((each or "").replace(BEHIND, "") for each in hand)))
         return self.known_key
 
 
@@ -455,13 +465,21 @@ def _own_key(event: Contribution) -> str:
     return str(event.identity).rsplit(BEHIND, 4)[0]
 
 
-def _hand(event: Contribution) -> Hand:
+def _hand(identity: object) -> Hand:
     """The hand that an event showed; nobody's where the correlations' state was written before they remembered it."""
-    _, *hand = str(event.identity).rsplit(BEHIND, 4)
+    _, *hand = str(identity).rsplit(BEHIND, 4)
     if len(hand) != 4:
         return None, None, None, None
     host, account, address, session = (each or None for each in hand)
     return host, account, address, session
+
+
+@lru_cache(maxsize=4_096)
+def _who(identity: object) -> str | None:
+    """Who did what an event tells of: the account, else the address it came from. Full power on Linux is nobody's in particular, as
+    Windows' own accounts are."""
+    _, account, address, _ = _hand(identity)
+    return address if account in (None, "root") else account
 
 
 _Groups = dict[LogSource | None, list[_Heard]]

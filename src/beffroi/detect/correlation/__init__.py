@@ -3,6 +3,7 @@
     definition.py    a correlation as plain data       translate.py    Sigma (pySigma) → definition; not imported here
     records.py       what goes in and comes out        correlator.py   the stream: lateness, chaining, limits
     group.py         one group's window and edges      measures.py, ordered.py, ranked.py   what a window measures
+    hands.py         deeds of different hands apart
     contribution.py  what an event adds                expression.py   `rule_a and not rule_b`
     state.py         the memory as plain data
 
@@ -11,6 +12,7 @@ What it means is decided in docs/correlation.md.
 
 from beffroi.detect.correlation.correlator import Correlator, in_order
 from beffroi.detect.correlation.definition import Correlation, Unevaluable, arrange, fields_needed, silenced
+from beffroi.detect.correlation.hands import narrowed
 from beffroi.detect.correlation.records import (
     BaseMatch,
     Change,
@@ -37,6 +39,7 @@ __all__ = [
     "arrange",
     "fields_needed",
     "in_order",
+    "narrowed",
     "silenced",
     "with_groups",
 ]

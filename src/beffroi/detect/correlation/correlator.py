@@ -5,11 +5,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from beffroi.detect.correlation import hands
 from beffroi.detect.correlation import state as states
 from beffroi.detect.correlation.contribution import Key, Reader
 from beffroi.detect.correlation.definition import Correlation, arrange, silenced
 from beffroi.detect.correlation.group import Edges, Group
-from beffroi.detect.correlation.measures import Event, measure_maker
+from beffroi.detect.correlation.hands import HandOf
+from beffroi.detect.correlation.measures import Event
 from beffroi.detect.correlation.records import (
     BaseMatch,
     Change,
@@ -27,10 +29,17 @@ HOUR = 3_600_000_000
 class Plan:
     """One correlation at work: its groups, what it rests on and what rests on it."""
 
-    def __init__(self, place: int, definition: Correlation, below: Mapping[str, "Plan"], limits: Limits) -> None:
+    def __init__(
+        self,
+        place: int,
+        definition: Correlation,
+        below: Mapping[str, "Plan"],
+        limits: Limits,
+        hand_of: HandOf | None = None,
+    ) -> None:
         self.place = place
         self.definition = definition
-        self.make = measure_maker(definition)
+        self.make = hands.maker(definition, hand_of)
         self.span = definition.timespan
         self.keep = self.span
         """microseconds before the lateness begins for which events are kept"""
@@ -60,12 +69,18 @@ class Plan:
 class Correlator:
     """Takes matches in any order and gives firings, and corrections of firings where a late match demands them.
 
-    `lateness_us`: a match older than the newest by more than this is not counted. Raises Unevaluable where the correlations
+    `lateness_us`: a match older than the newest by more than this is not counted. `hand_of` says of an event's identity who did it, where that
+    is known: what different hands did on one machine does not count together (`hands`). Raises Unevaluable where the correlations
     cannot run together (`arrange` tells beforehand which).
     """
 
     def __init__(
-        self, correlations: Iterable[Correlation], *, lateness_us: int = HOUR, limits: Limits | None = None
+        self,
+        correlations: Iterable[Correlation],
+        *,
+        lateness_us: int = HOUR,
+        limits: Limits | None = None,
+        hand_of: HandOf | None = None,
     ) -> None:
         given = list(correlations)
         ready, refused = arrange(given)
@@ -76,7 +91,7 @@ class Correlator:
         self._plans: dict[str, Plan] = {}
         self._users: dict[str, list[tuple[Plan, int, Reader]]] = {}
         for place, definition in enumerate(ready):
-            plan = self._plans[definition.id] = Plan(place, definition, self._plans, self.limits)
+            plan = self._plans[definition.id] = Plan(place, definition, self._plans, self.limits, hand_of)
             for rule, (at, reader) in plan.readers.items():
                 users = self._plans[rule].above if rule in self._plans else self._users.setdefault(rule, [])
                 users.append((plan, at, reader))
