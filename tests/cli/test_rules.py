@@ -437,5 +437,25 @@ def test_a_rule_that_is_switched_off_is_listed_as_off_until_it_is_on_again(run: 
     assert enabled()
 
 
+@pytest.mark.slow
+def test_a_rule_that_counts_is_listed_with_the_number_that_the_house_set(run: Run, data: Path) -> None:
+    def listed() -> dict[str, dict[str, Any]]:
+        return {row["id"]: row for row in rows(run("list", "--json", "--data-dir", data))}
+
+    before = listed()
+    chosen = next(row["id"] for row in before.values() if row.get("threshold"))
+    own = before[chosen]["own_threshold"]
+    said = run("threshold", chosen, "--count", own + 5, "--reason", "our copier", "--data-dir", data)
+    assert said[:2] == (Exit.DONE, f"The rule {chosen} speaks from {own + 5} on.\n")
+    assert (listed()[chosen]["threshold"], listed()[chosen]["own_threshold"]) == (own + 5, own)
+    run("threshold", chosen, "--default", "--reason", "new copier", "--data-dir", data)
+    assert listed() == before
+    uncounted = next(row["id"] for row in before.values() if row["kind"] == "correlation" and row["threshold"] is None)
+    code, _, err = run("threshold", uncounted, "--count", 3, "--reason", "x", "--data-dir", data)
+    assert code == Exit.ERROR
+    assert "counts nothing" in err
+    assert run("threshold", chosen, "--reason", "x", "--data-dir", data)[0] == Exit.ERROR
+
+
 def test_a_switch_without_a_reason_is_misuse(run: Run, data: Path) -> None:
     assert run("switch", WHOAMI_ID, "off", "--data-dir", data)[0] == Exit.ERROR

@@ -130,6 +130,14 @@ def test_rules_that_are_switched_off_are_silent_and_another_versions_state_begin
 
 
 @pytest.mark.slow
+def test_a_rule_speaks_from_the_number_on_that_the_house_set(tmp_path: Path) -> None:
+    [position] = keep(tmp_path, [failed(1), failed(2, NOON + MINUTE)])
+    with real(tmp_path) as line:
+        line.begin(thresholds={MANY: 2, "not-here": 7})
+        assert told(line.results(position)) == [MANY]
+
+
+@pytest.mark.slow
 def test_many_small_steps_that_waited_are_understood_in_few_turns(tmp_path: Path) -> None:
     """Else whoever was kept from working for a while, by a store that was locked, would never catch up."""
     positions = keep(tmp_path, *[[shadows(number)] for number in range(300)])

@@ -1,7 +1,7 @@
 """`beffroi rules`: list, test, explain, coverage, policy, update, and the switches of single rules."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -76,8 +76,7 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
     """All rules, one a line."""
     settings = load_config(config, data_dir=data_dir)
     found = _loaded(settings, folders)
-    off = _switched_off(settings)
-    rows = list(_rows(found, off))
+    rows = list(_rows(found, _switched_off(settings), _thresholds(settings)))
     say = words(spoken(shared.lang))
     kinds = {"rule": say("rule"), "correlation": say("correlation")}
     lines = (f"{say(row['level']):<13} {kinds[row['kind']]:<11} {row['id']}  {say(row['title'])}" for row in rows)
@@ -85,7 +84,7 @@ def list_rules(shared: Shared, folders: tuple[Path, ...], data_dir: Path | None,
     return _told(shared, found.refused)
 
 
-def _rows(found: RuleSet, off: frozenset[str]) -> Iterator[dict[str, Any]]:
+def _rows(found: RuleSet, off: frozenset[str], set_to: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     from beffroi.detect.correlation import arrange, silenced
 
     sources_of: dict[str, list[dict[str, str]]] = {}
@@ -98,7 +97,8 @@ def _rows(found: RuleSet, off: frozenset[str]) -> Iterator[dict[str, Any]]:
     silent = silenced(found.correlations)
     for correlation in found.correlations:
         row = _row("correlation", correlation, sources_of.get(correlation.id, []), off)
-        yield row | {"blind": None, "silent": correlation.id in silent}
+        count = {"threshold": set_to.get(correlation.id, correlation.threshold), "own_threshold": correlation.threshold}
+        yield row | {"blind": None, "silent": correlation.id in silent} | count
 
 
 def _row(kind: str, rule: Any, sources: list[dict[str, str]], off: frozenset[str]) -> dict[str, Any]:
@@ -122,13 +122,22 @@ def _has_title(title: str, language: str) -> bool:
 
 
 def _switched_off(config: Config) -> frozenset[str]:
+    return frozenset(_asked(config, "rules.off") or ())
+
+
+def _thresholds(config: Config) -> dict[str, int]:
+    return _asked(config, "rules.thresholds") or {}
+
+
+def _asked(config: Config, action: str) -> Any:
+    """What the house says; None where there is no house yet: asking makes none."""
     from beffroi.store.database import FILE
 
     if not (config.data_dir / FILE).exists():
-        return frozenset()
+        return None
     from beffroi.cli.client import act
 
-    return frozenset(act(config, "rules.off"))
+    return act(config, action)
 
 
 @rules.command("test")
@@ -490,5 +499,43 @@ def switch(shared: Shared, rule_id: str, setting: str, reason: str, data_dir: Pa
     row = act(load_config(config, data_dir=data_dir), "rules.switch", wish)
     say = words(spoken(shared.lang))
     line = say("The rule {id} is on.", id=rule_id) if setting == "on" else say("The rule {id} is off.", id=rule_id)
+    _print(shared, [row], [line])
+    return Exit.DONE
+
+
+@rules.command()
+@click.argument("rule_id", metavar="ID")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="From how many on it speaks.")
+@click.option("--default", "as_given", is_flag=True, help="As the rule's author says.")
+@click.option("--reason", required=True, help="Why: somebody will ask in a year.")
+@_data_option
+@_config_option
+@shared_options
+def threshold(
+    shared: Shared,
+    rule_id: str,
+    count: int | None,
+    reason: str,
+    *,
+    as_given: bool,
+    data_dir: Path | None,
+    config: Path | None,
+) -> Exit:
+    """From how many on a rule that counts speaks in this house. It stays so through every update."""
+    from beffroi.cli.client import act
+
+    if (count is None) is not as_given:
+        raise UsageError("say how many (--count N), or --default", verb="rules threshold")
+    settings = load_config(config, data_dir=data_dir)
+    known = {each.id: each for each in _loaded(settings, ()).correlations}
+    if rule_id in known and known[rule_id].threshold is None:
+        raise UsageError("the rule {id} counts nothing; it can be switched off", id=rule_id)
+    row = act(settings, "rules.threshold", {"rule_id": rule_id, "count": count, "reason": reason})
+    say = words(spoken(shared.lang))
+    line = (
+        say("The rule {id} speaks as its author says.", id=rule_id)
+        if count is None
+        else say("The rule {id} speaks from {count} on.", id=rule_id, count=count)
+    )
     _print(shared, [row], [line])
     return Exit.DONE

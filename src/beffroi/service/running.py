@@ -35,6 +35,7 @@ from beffroi.logs.receivers.files import drop
 from beffroi.logs.sources import Registry, Unknown, WaitingRoom, records, upkeep
 from beffroi.rules.repository import load
 from beffroi.rules.switches import switched_off
+from beffroi.rules.thresholds import thresholds
 from beffroi.rules.update import folders as rule_folders
 from beffroi.service import chores, machine, systemd
 from beffroi.service.archiving import Archiving
@@ -244,7 +245,7 @@ class Service:
                 since, changed = await asyncio.to_thread(self._changes, since)
                 if "sources" in changed:
                     await self._sources_changed()
-                if changed & {"rules", "rule_switches", "settings", "normals"}:
+                if changed & {"rules", "rule_switches", "rule_thresholds", "settings", "normals"}:
                     self.understanding.rules_changed()
 
     async def _raise_incidents(self) -> None:
@@ -321,6 +322,7 @@ class Service:
             zone=self.config.time_zone,
             placeholders={},
             off=sorted(switched_off(self.store)),
+            thresholds=dict(thresholds(self.store)),
             lateness=lateness * 60,
             normals=self._normals(),
         )

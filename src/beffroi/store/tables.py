@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest migration; a store that is there already needs no alembic to be opened."""
 
 LONG: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -53,6 +53,15 @@ rule_switches: Final = Table(
     metadata,
     Column("rule_id", Text, primary_key=True),
     Column("enabled", Integer, CheckConstraint("enabled IN (0, 1)", name="enabled_is_yes_or_no"), nullable=False),
+    Column("seq", Integer, ForeignKey("ledger.seq"), nullable=False),  # the entry that says who, when and why
+    sqlite_strict=True,
+)
+
+rule_thresholds: Final = Table(
+    "rule_thresholds",
+    metadata,
+    Column("rule_id", Text, primary_key=True),
+    Column("least", Integer, CheckConstraint("least >= 1", name="least_is_positive"), nullable=False),
     Column("seq", Integer, ForeignKey("ledger.seq"), nullable=False),  # the entry that says who, when and why
     sqlite_strict=True,
 )

@@ -24,6 +24,8 @@ class Begin(msgspec.Struct, tag=True):
     placeholders: dict[str, list[str]]
     off: list[str]
     """Ids of rules that somebody switched off."""
+    thresholds: dict[str, int] = {}
+    """By id of a correlation: from how many on the house wants it to speak."""
     lateness: int = 3_600
     """Seconds by which an event may be late and still count in correlations."""
     normals: list[tuple[int, str, str]] = []

@@ -89,7 +89,11 @@ class Process:
         off = set(begin.off)
         ruleset = RuleSet(
             tuple(rule for rule in ruleset.rules if rule.id not in off),
-            tuple(each for each in ruleset.correlations if each.id not in off),
+            tuple(
+                each.speaking_from(begin.thresholds[each.id]) if each.id in begin.thresholds else each
+                for each in ruleset.correlations
+                if each.id not in off
+            ),
             ruleset.refused,
             ruleset.fingerprint,
         )

@@ -26,7 +26,7 @@ from beffroi.core.model import Fields
 from beffroi.incidents import actions as incidents
 from beffroi.incidents import evidence, exporting, normals
 from beffroi.logs.sources import actions as sources
-from beffroi.rules import switches, update
+from beffroi.rules import switches, thresholds, update
 from beffroi.store import Store, acts, feed
 from beffroi.store.actions import Action, Actor, Role
 from beffroi.store.feed import Missed
@@ -61,6 +61,7 @@ ACTIONS: Final = (
     *exporting.actions(_events_behind),
     *sources.ACTIONS,
     *switches.ACTIONS,
+    *thresholds.ACTIONS,
     *update.ACTIONS,
 )
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from beffroi.core.model import Message, UnfitError, message
@@ -102,6 +102,18 @@ class Correlation:
         decides = {name: value for name, value in self.to_plain().items() if name not in told}
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    @property
+    def threshold(self) -> Number | None:
+        """From how many on it fires; None where it fires on no number, or on fewer than one."""
+        return next((limit for operator, limit in self.condition if operator in ("gt", "gte")), None)
+
+    def speaking_from(self, count: Number) -> "Correlation":
+        """The same, firing from another number on; as it is where it fires on none."""
+        if self.threshold is None:
+            return self
+        kept = [limit for limit in self.condition if limit[0] not in ("gt", "gte")]
+        return replace(self, condition=(("gte", count), *kept))
 
     def field_of(self, name: str, rule: str) -> str:
         """The field that a name of `group_by` or `fields` means in events of the rule."""
