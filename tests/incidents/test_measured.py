@@ -38,7 +38,7 @@ def test_each_recording_gives_one_incident_where_something_in_it_is_grave(
     assert len(known) == 277
     assert {each.path.stem for each in known if len(each.outcome.incidents) > 1} == KNOWN[which]
     assert [each.path.stem for each in known if each.outcome.grave and not each.outcome.incidents] == []
-    assert sum(each.outcome.grave for each in known) >= {"pack": 265, "all": 266}[which]
+    assert sum(each.outcome.grave for each in known) >= {"pack": 264, "all": 265}[which]
 
 
 @pytest.mark.parametrize("name", FLOODS)

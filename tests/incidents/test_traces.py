@@ -60,6 +60,13 @@ def test_events_of_two_hands_make_a_firing_nobodys() -> None:
     assert common_hand([bert, beth]) == common_hand([]) == (None, None, None, None)
 
 
+def test_who_signed_in_after_tries_that_name_nobody_is_whose_the_firing_is() -> None:
+    tried = ("nas", None, "203.0.113.9", None)
+    came_in, another = ("nas", "anne", "203.0.113.9", None), ("nas", "bert", "203.0.113.9", None)
+    assert common_hand([tried, tried, came_in]) == came_in
+    assert common_hand([tried, came_in, another]) == tried
+
+
 def test_a_person_whose_program_defender_found_is_named() -> None:
     found = traces_of("pc", {"EventID": 1116, "Detection User": "MAISON\\anne", "Threat Name": "Worm"})
     assert Entity("account", "anne", "actor") in found.entities

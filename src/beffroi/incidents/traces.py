@@ -107,7 +107,10 @@ def common_hand(hands: Iterable[Hand]) -> Hand:
     seen = list(hands)
     if not seen:
         return None, None, None, None
-    host, account, address, session = (_common(list(slot)) for slot in zip(*seen, strict=True))
+    hosts, accounts, addresses, sessions = map(list, zip(*seen, strict=True))
+    host, address, session = map(_common, (hosts, addresses, sessions))
+    # Tries name nobody who acted, and the sign-in that they end in does: it is the only one who did.
+    account = _common([each for each in accounts if each is not None])
     if host is None and len({host_name(each[0]) for each in seen}) == 1:
         host = seen[0][0]  # one source writes its name with the domain
     return host, account, address, session
