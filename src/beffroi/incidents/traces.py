@@ -109,8 +109,8 @@ def common_hand(hands: Iterable[Hand]) -> Hand:
         return None, None, None, None
     hosts, accounts, addresses, sessions = map(list, zip(*seen, strict=True))
     host, address, session = map(_common, (hosts, addresses, sessions))
-    # Tries name nobody who acted, and the sign-in that they end in does: it is the only one who did.
-    account = _common([each for each in accounts if each is not None])
+    # Tries from an address name nobody who acted, and the sign-in that they end in does: it is the only one who did.
+    account = _common([each for each in accounts if each is not None] if address else accounts)
     if host is None and len({host_name(each[0]) for each in seen}) == 1:
         host = seen[0][0]  # one source writes its name with the domain
     return host, account, address, session
