@@ -25,16 +25,22 @@ class Switch(NamedTuple):
     when: str
 
 
-def switch(store: Store, actor: str, rule_id: str, *, enabled: bool, reason: str) -> Entry:
-    """Switch a rule on or off (an Action). A rule that is not loaded may be switched: it may come back with an update.
-
-    Raises UsageError where the id is no id or the reason is missing, StoreError where it cannot be kept.
-    """
+def checked(rule_id: str, reason: str) -> tuple[str, str]:
+    """The id of a rule that somebody sets and why, both without what surrounds them. Raises UsageError where either is none."""
     rule_id, reason = rule_id.strip(), reason.strip()
     if not rule_id or len(rule_id) > LONGEST_ID or not rule_id.isprintable():
         raise UsageError("A rule is named by its id, one line of at most {longest} characters", longest=LONGEST_ID)
     if not reason or len(reason) > LONGEST_REASON:
         raise UsageError("Say why in at most {longest} characters: somebody will ask in a year", longest=LONGEST_REASON)
+    return rule_id, reason
+
+
+def switch(store: Store, actor: str, rule_id: str, *, enabled: bool, reason: str) -> Entry:
+    """Switch a rule on or off (an Action). A rule that is not loaded may be switched: it may come back with an update.
+
+    Raises UsageError where the id is no id or the reason is missing, StoreError where it cannot be kept.
+    """
+    rule_id, reason = checked(rule_id, reason)
     with store.write() as change:
         entry = ledger.record(
             change,

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from beffroi.core.errors import UsageError
-from beffroi.rules.switches import LONGEST_ID, LONGEST_REASON
+from beffroi.rules.switches import checked
 from beffroi.store import Entry, Personal, Store, feed, ledger
 from beffroi.store.actions import Action, Actor, Nothing, Role
 from beffroi.store.tables import rule_thresholds
@@ -23,13 +23,9 @@ def set_threshold(store: Store, actor: str, rule_id: str, *, count: int | None, 
 
     Raises UsageError where the id is no id, the number is out of bounds or the reason is missing, StoreError where it cannot be kept.
     """
-    rule_id, reason = rule_id.strip(), reason.strip()
-    if not rule_id or len(rule_id) > LONGEST_ID or not rule_id.isprintable():
-        raise UsageError("A rule is named by its id, one line of at most {longest} characters", longest=LONGEST_ID)
+    rule_id, reason = checked(rule_id, reason)
     if count is not None and not 1 <= count <= MOST:
         raise UsageError("A threshold is a number from 1 to {most}", most=MOST)
-    if not reason or len(reason) > LONGEST_REASON:
-        raise UsageError("Say why in at most {longest} characters: somebody will ask in a year", longest=LONGEST_REASON)
     with store.write() as change:
         details = {"rule": rule_id, "count": count, "reason": Personal(reason)}
         entry = ledger.record(change, actor=actor, action="rules.threshold", details=details)

@@ -1,12 +1,12 @@
 """A set of rules tried on the samples of Beffroi's own pack before it is used."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
 
 from beffroi.core.model import Event, Fault, Fields, Message, message
-from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, in_order
+from beffroi.detect.correlation import BaseMatch, Correlation, Correlator, in_order, rests_on
 from beffroi.detect.correlation import silenced as silent
 from beffroi.detect.matcher import Matcher
 from beffroi.detect.values import micros_of, moment_of, text_of
@@ -40,7 +40,10 @@ class Trial:
         if sample.rule in self._silent:
             return 0
         # Only what the sample's rule rests on: a correlator of the whole pack takes longer to build than all else together.
-        correlator = Correlator(_with_those_below(sample.rule, self._correlations), lateness_us=0)
+        below = rests_on(sample.rule, self._correlations)
+        correlator = Correlator(
+            (self._correlations[each] for each in below if each in self._correlations), lateness_us=0
+        )
         bases = [
             BaseMatch(match.rule.id, self._micros(match.fields), str(match.place), _texts(match.fields))
             for match in found
@@ -93,16 +96,14 @@ def silenced(rule: str, hides: Callable[[Fields], bool]) -> list[str]:
     ruleset = _pack()
     correlations = {each.id: each for each in ruleset.correlations}
     concerned = _those_above(rule, ruleset.correlations)
-    needed = {
-        below for each in concerned if each in correlations for below in _ids(_with_those_below(each, correlations))
-    }
+    needed = concerned.union(*(rests_on(each, correlations) for each in concerned if each in correlations))
     paths = {each.path for each in ruleset.rules if each.id in concerned}
     paths |= {each.path for each in ruleset.correlations if each.id in concerned}
     tried = [each for path in sorted(paths) for each in samples(Path(path)) if each.fires and each.rule in concerned]
     trial = Trial(
         ruleset._replace(
-            rules=tuple(each for each in ruleset.rules if each.id in needed | concerned),
-            correlations=tuple(each for each in ruleset.correlations if each.id in needed | concerned),
+            rules=tuple(each for each in ruleset.rules if each.id in needed),
+            correlations=tuple(each for each in ruleset.correlations if each.id in needed),
         ),
         UTC,
     )
@@ -119,27 +120,9 @@ def _pack() -> RuleSet:
     return load([PACK], placeholders=TRIED_WITH)
 
 
-def _with_those_below(correlation: str, known: Mapping[str, Correlation]) -> list[Correlation]:
-    """A correlation and those it rests on, directly or through others."""
-    found = {correlation: known[correlation]}
-    waiting = [correlation]
-    while waiting:
-        below = [each for each in found[waiting.pop()].rules if each in known and each not in found]
-        found |= {each: known[each] for each in below}
-        waiting += below
-    return list(found.values())
-
-
 def _those_above(rule: str, correlations: Iterable[Correlation]) -> set[str]:
     """A rule and the correlations that rest on it, directly or through others."""
     found = {rule}
     while above := {each.id for each in correlations if each.id not in found and not found.isdisjoint(each.rules)}:
         found |= above
     return found
-
-
-def _ids(correlations: Iterable[Correlation]) -> Iterator[str]:
-    """The ids of correlations and of all that they rest on."""
-    for each in correlations:
-        yield each.id
-        yield from each.rules

@@ -11,7 +11,7 @@ What it means is decided in docs/correlation.md.
 """
 
 from beffroi.detect.correlation.correlator import Correlator, in_order
-from beffroi.detect.correlation.definition import Correlation, Unevaluable, arrange, fields_needed, silenced
+from beffroi.detect.correlation.definition import Correlation, Unevaluable, arrange, fields_needed, rests_on, silenced
 from beffroi.detect.correlation.hands import narrowed
 from beffroi.detect.correlation.records import (
     BaseMatch,
@@ -40,6 +40,7 @@ __all__ = [
     "fields_needed",
     "in_order",
     "narrowed",
+    "rests_on",
     "silenced",
     "with_groups",
 ]

@@ -120,6 +120,16 @@ class Correlation:
         return self.aliases.get(name, {}).get(rule, name)
 
 
+def rests_on(name: str, by_id: Mapping[str, Correlation]) -> set[str]:
+    """The ids of a correlation and of all rules and correlations that it rests on, directly or through others."""
+    found, waiting = {name}, [name]
+    while waiting:
+        below = [each for each in by_id[waiting.pop()].rules if each not in found]
+        found.update(below)
+        waiting += [each for each in below if each in by_id]
+    return found
+
+
 def arrange(correlations: Iterable[Correlation]) -> tuple[list[Correlation], list[tuple[Correlation, Unevaluable]]]:
     """(those that can run, each after those it rests on; those that cannot, with the reason).
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from zlib import crc32
 
 from beffroi.detect.correlation import expression as expressions
-from beffroi.detect.correlation.definition import Correlation
+from beffroi.detect.correlation.definition import TEMPORAL, Correlation
 from beffroi.detect.correlation.measures import Event, Measure, measure_maker
 from beffroi.detect.correlation.records import Contribution, Identity
 
@@ -18,13 +18,12 @@ MOST = 256
 """Hands that are told apart in a group; an attacker chooses how many names there are."""
 
 _MACHINES = frozenset({"Computer", "hostname", "devname"})
-_STORIES = ("temporal", "temporal_ordered")
 
 
 def is_of_one_hand(correlation: Correlation) -> bool:
     """Whether a correlation tells a story of different deeds of which only the machine is said."""
     by = correlation.group_by
-    return correlation.kind in _STORIES and bool(by) and _MACHINES.issuperset(by)
+    return correlation.kind in TEMPORAL and bool(by) and _MACHINES.issuperset(by)
 
 
 def maker(correlation: Correlation, hand_of: HandOf | None) -> Callable[[], Measure]:

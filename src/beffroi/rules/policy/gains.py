@@ -1,20 +1,17 @@
 """What a policy gains: how many rules can fire with it, and how many techniques they tell of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from beffroi.core.attack import techniques_of
-from beffroi.detect.correlation import silenced
+from beffroi.detect.correlation import Correlation, rests_on, silenced
 from beffroi.detect.ir import Rule
 from beffroi.detect.logsources import SECURITY
 from beffroi.rules.coverage import coverage, hearing, looks_at
 from beffroi.rules.policy import POLICIES, audited, comes
 from beffroi.rules.policy.windows import SUBCATEGORIES, TAIL
 from beffroi.rules.repository import RuleSet
-
-if TYPE_CHECKING:
-    from beffroi.detect.correlation import Correlation
 
 
 class Gain(NamedTuple):
@@ -77,16 +74,8 @@ def _gain(policy: str, ruleset: RuleSet, able: Iterable[Rule], others: AbstractS
     correlations = [
         each
         for each in hearing(ruleset.correlations, alive | others)
-        if each.id not in silent and alive & _below(each, by_id)
+        if each.id not in silent and alive & rests_on(each.id, by_id)
     ]
     speaking: list[Rule | Correlation] = [*rules, *correlations]
     told = {technique.id for each in speaking for technique in techniques_of(each.tags)}
     return Gain(policy, len(rules), len(correlations), len(told))
-
-
-def _below(correlation: "Correlation", by_id: Mapping[str, "Correlation"]) -> set[str]:
-    """The ids of all rules it rests on, at last."""
-    found: set[str] = set()
-    for rule in correlation.rules:
-        found |= _below(by_id[rule], by_id) if rule in by_id else {rule}
-    return found
